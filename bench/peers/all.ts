@@ -1,0 +1,8 @@
+import { ejabberd } from "./ejabberd.js";
+import type { Peer } from "./peer.js";
+import { prosody } from "./prosody.js";
+import { relay } from "./relay.js";
+import { relayParse } from "./relay-parse.js";
+import { sluice } from "./sluice.js";
+
+export const peers: readonly Peer[] = [relay, relayParse, sluice, prosody, ejabberd];

@@ -1,0 +1,49 @@
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { nodeArguments, output, root } from "./command.js";
+import type { Peer, Running, StartOptions, User } from "./peer.js";
+import { ServerProcess } from "./server-process.js";
+import { inTemporaryFolder } from "./temporary-folder.js";
+
+const program = join(root, "bin/sluice.js");
+
+export const sluice: Peer = {
+  name: "sluice",
+  protocol: "xmpp",
+  node: true,
+  archives: true,
+  install: "npm run build",
+  available: async () => (existsSync(program) ? `Sluice on Node ${process.versions.node}` : undefined),
+  start: (users, options) => inTemporaryFolder((folder) => start(folder, users, options)),
+};
+
+async function start(folder: string, users: readonly User[], options: StartOptions): Promise<Running> {
+  const config = join(folder, "sluice.yaml");
+  await writeFile(config, JSON.stringify(settings(folder, options), null, 2)); // JSON is YAML
+  await importUsers(folder, config, users);
+  const server = new ServerProcess({
+    command: [process.execPath, ...nodeArguments(options), program, "start", "--config", config],
+    cwd: folder,
+  });
+  const port = await server.portSaid(/c2s listening on 127\.0\.0\.1:(\d+)/);
+  return { port, archive: join(folder, "data"), pids: () => [server.pid], stop: () => server.stop() };
+}
+
+function settings(folder: string, options: StartOptions): object {
+  return {
+    domains: { localhost: {} },
+    data: join(folder, "data"),
+    listen: [{ type: "c2s", host: "127.0.0.1", port: 0 }],
+    // The benchmark measures routing: no TLS, and passwords in the clear on 127.0.0.1.
+    tls: { required: false },
+    auth: { plainWithoutTls: true },
+    ...(options.archive ? { plugins: { mam: {} } } : {}),
+  };
+}
+
+async function importUsers(folder: string, config: string, users: readonly User[]): Promise<void> {
+  const file = join(folder, "users.tsv");
+  await writeFile(file, users.map(({ name, password }) => `${name}@localhost\t${password}\n`).join(""));
+  await output(process.execPath, program, "user", "import", file, "--config", config);
+}

@@ -1,0 +1,20 @@
+import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+export interface TempFolder {
+  /** Absolute. */
+  path: string;
+  remove(): Promise<void>;
+}
+
+/**
+ * Makes an empty folder outside the repository.
+ * `mode`: its permissions; by default only this user may look into it.
+ */
+export async function tempFolder(purpose: string, mode = 0o700): Promise<TempFolder> {
+  const path = await mkdtemp(join(tmpdir(), `sluice-interop-${purpose}-`));
+  await chmod(path, mode);
+  // A client that is just ending may still write its last file.
+  return { path, remove: () => rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }) };
+}

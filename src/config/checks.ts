@@ -1,0 +1,62 @@
+/** What the schema cannot say about one option alone. */
+import type * as z from "zod";
+
+/** The databases by name, with what their address starts with. */
+const DATABASE_URLS: Record<string, string[]> = {
+  postgres: ["postgres:", "postgresql:"],
+  mysql: ["mysql:"],
+};
+
+/** For `superRefine`: also look when something else is wrong, so that all mistakes come at once. */
+export const always = { when: () => true };
+
+/** What these checks get may be partly unread. */
+type Partly<T> = { [K in keyof T]?: T[K] } | undefined;
+
+export function certificateWithKey(
+  given: Partly<{ certificate: string; key: string }>,
+  context: z.RefinementCtx,
+): void {
+  if ((given?.certificate === undefined) === (given?.key === undefined)) return;
+  const missing = given?.key === undefined ? "key" : "certificate";
+  report(context, [missing], `expected a ${missing} too: certificate and key come as a pair`);
+}
+
+export function eachPortOnce(
+  listeners: Partly<{ host: string; port: number }>[] | undefined,
+  context: z.RefinementCtx,
+): void {
+  const seen = new Set<string>();
+  for (const [index, listener] of Array.isArray(listeners) ? listeners.entries() : []) {
+    const address = `${listener?.host} port ${listener?.port}`;
+    // Port 0 stands for any free port.
+    if (listener?.port && seen.has(address)) {
+      report(context, [index], `expected another port: ${address} is taken by an entry above`);
+    }
+    seen.add(address);
+  }
+}
+
+export function poolHasRoom(pool: Partly<{ min: number; max: number }>, context: z.RefinementCtx): void {
+  if (pool?.min !== undefined && pool.max !== undefined && pool.min > pool.max) {
+    report(context, ["min"], `expected at most storage.pool.max, which is ${pool.max}`);
+  }
+}
+
+export function urlFitsClient(
+  storage: Partly<{ client: string; url: string }>,
+  context: z.RefinementCtx,
+): void {
+  const schemes = DATABASE_URLS[storage?.client ?? ""];
+  if (!schemes || schemes.some((scheme) => storage?.url?.startsWith(`${scheme}//`))) return;
+  report(
+    context,
+    ["url"],
+    `expected the address of the database, such as ${schemes[0]}//user:password@host/database`,
+  );
+}
+
+/** `complete`: the message says all, no use in showing what was found. */
+function report(context: z.RefinementCtx, path: PropertyKey[], message: string): void {
+  context.addIssue({ code: "custom", path, message, params: { complete: true } });
+}

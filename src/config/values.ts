@@ -1,0 +1,114 @@
+/**
+ * The building blocks of the schema: each is a zod schema whose message says in words what it expects. The loader adds
+ * what it found and where. Plugins use the same blocks for their options.
+ *
+ * Defaults are given with `.prefault(…)`, in the form the admin would write, so that documentation can show them.
+ */
+import { resolve } from "node:path";
+import { domainToASCII } from "node:url";
+import * as z from "zod";
+import { formatDuration, formatSize, parseDuration, parseSize } from "./units.js";
+
+interface Range {
+  min?: number;
+  max?: number;
+}
+
+/**
+ * A value that one function reads.
+ * @param expected completes the sentence "expected …"
+ * @param read gives undefined for what it does not accept
+ */
+export function scalar<T>(expected: string, read: (value: unknown) => T | undefined) {
+  return z.unknown().transform((value, context): T => {
+    const result = read(value);
+    if (result !== undefined) return result;
+    context.issues.push({ code: "custom", message: `expected ${expected}`, input: value });
+    return z.NEVER;
+  });
+}
+
+/** A time, resolved to milliseconds. Written as seconds or with a unit: `10`, `"250ms"`, `"5m"`. The range is in milliseconds. */
+export function duration({ min = 0, max = 365 * 86_400_000 }: Range = {}) {
+  const expected = `a time${inRange(min, max, formatDuration)} such as 10 (seconds), 250ms, 5m, 1h or 30d`;
+  return scalar(expected, within(parseDuration, min, max));
+}
+
+/** A size, resolved to bytes. Written as bytes or with a unit: `4096`, `"64 KiB"`. The range is in bytes. */
+export function size({ min = 0, max = 1024 ** 3 }: Range = {}) {
+  return scalar(
+    `a size${inRange(min, max, formatSize)}, as bytes or such as 64 KiB`,
+    within(parseSize, min, max),
+  );
+}
+
+/** A whole number. */
+export function count({ min = 0, max = 1_000_000_000 }: Range = {}) {
+  const whole = (value: unknown) => (Number.isSafeInteger(value) ? (value as number) : undefined);
+  return scalar(`a whole number${inRange(min, max, String)}`, within(whole, min, max));
+}
+
+/** Text that is not empty. */
+export function text(expected = "text") {
+  return scalar(expected, nonEmpty);
+}
+
+/** The path of a file or folder, resolved to an absolute one; what is relative starts at the working directory. */
+export function path() {
+  return scalar("the path of a file or folder", (value) => {
+    const given = nonEmpty(value);
+    return given && resolve(given);
+  });
+}
+
+/** A domain name as it stands in addresses: lower case, without port. Names in other scripts are written as such, not as xn--. */
+export function domainName() {
+  return scalar("a domain name in lower case, such as example.org", (value) =>
+    typeof value === "string" && isDomainName(value) ? value : undefined,
+  );
+}
+
+export function oneOf<const T extends readonly [string, ...string[]]>(...names: T) {
+  return z.enum(names);
+}
+
+/** A list without repetition. */
+export function listOf<T extends z.ZodType>(item: T, { min = 0 } = {}) {
+  return z.array(item).min(min);
+}
+
+/** Named options; a key that is not among them is a mistake. Nothing at all (`tls:` with every line below it commented out) means all defaults. */
+export function section<const S extends z.ZodRawShape>(shape: S) {
+  return z.preprocess((value) => value ?? {}, z.strictObject(shape)).prefault({});
+}
+
+/** Names chosen by the admin, each with the same kind of value. Nothing at all means an empty map. */
+export function mapOf<K extends z.core.$ZodRecordKey, V extends z.ZodType>(key: K, value: V) {
+  return z.preprocess((given) => given ?? {}, z.record(key, value));
+}
+
+function within(read: (value: unknown) => number | undefined, min: number, max: number) {
+  return (value: unknown) => {
+    const result = read(value);
+    return result !== undefined && result >= min && result <= max ? result : undefined;
+  };
+}
+
+function inRange(min: number, max: number, show: (value: number) => string): string {
+  return min === 0 ? ` of at most ${show(max)}` : ` from ${show(min)} to ${show(max)}`;
+}
+
+function isDomainName(name: string): boolean {
+  // `domainToASCII` reads its input like the host of a URL: it would cut off what follows a slash.
+  const labels = /^[^\s\p{C}!-,/:-@[-^`{-~.]+(\.[^\s\p{C}!-,/:-@[-^`{-~.]+)*$/u;
+  return (
+    labels.test(name) &&
+    !/(^|\.)xn--/.test(name) &&
+    name === name.toLowerCase().normalize("NFC") &&
+    domainToASCII(name) !== ""
+  );
+}
+
+function nonEmpty(value: unknown): string | undefined {
+  return typeof value === "string" && value.trim() !== "" ? value : undefined;
+}

@@ -1,0 +1,148 @@
+/**
+ * All that a plugin may import. Built-in features (`src/im`) are written against it too; if they cannot be, it is wrong.
+ */
+import type { ZodType } from "zod";
+import type { HookFunction, HookPoint } from "../hooks.js";
+import type { Logger } from "../log.js";
+import type { Sessions } from "../session/session.js";
+import type { Account, Storage } from "../storage/types.js";
+import type { Element } from "../xml/element.js";
+import type { Jid } from "../xmpp/jid.js";
+import type { Stanza } from "../xmpp/stanza.js";
+
+export { z } from "zod";
+export { deriveCredentials, verifyPassword } from "../auth/keys.js";
+export { PasswordError } from "../auth/password.js";
+export type { Credentials } from "../auth/types.js";
+/** Building blocks for options, as the configuration itself uses them. */
+export { count, duration, listOf, section, size, text } from "../config/values.js";
+export type { HookFunction, HookMap, HookPoint, Verdict } from "../hooks.js";
+export type { Logger } from "../log.js";
+export type { Receipt, Resource, Session, Sessions } from "../session/session.js";
+export type {
+  Account,
+  PendingMessage,
+  RosterChange,
+  RosterEntry,
+  Storage,
+  Subscription,
+} from "../storage/types.js";
+export type { StreamInfo } from "../stream/info.js";
+export { version } from "../version.js";
+export { detached } from "../xml/detached.js";
+export { Element, firstChild, isElement, serialize, xml } from "../xml/element.js";
+export { parseElement } from "../xml/parse.js";
+export { StanzaError, StreamError } from "../xmpp/errors.js";
+export { Jid } from "../xmpp/jid.js";
+export { Stanza } from "../xmpp/stanza.js";
+
+export interface IqRoute {
+  type: "get" | "set";
+  /**
+   * `server`: addressed to the domain, or without `to`. `account`: addressed to a bare JID of the domain, or without `to`
+   * (then `iq.to` is the sender's own bare JID, RFC 6120 §8.1.1.1). A payload that may be meant both ways is routed twice.
+   */
+  to: "server" | "account";
+  /** Namespace and local name of the iq's one child. */
+  ns: string;
+  name: string;
+  /**
+   * `account` only: the handler is also asked where there is no such account, so that its answer need not betray that.
+   * By default the sender is told `service-unavailable` then, RFC 6121 §8.5.1.
+   */
+  missing?: boolean;
+}
+
+/**
+ * Answers an iq: the payload of the result, or nothing for an empty one. What it throws as StanzaError goes to the
+ * sender; anything else becomes `internal-server-error`. `iq.from` and `iq.to` are set. Whether the sender may ask is for
+ * the handler to decide.
+ * @param payload the iq's one child.
+ */
+export type IqHandler = (
+  iq: Stanza & { from: Jid; to: Jid },
+  payload: Element,
+) => Promise<Element | undefined> | Element | undefined;
+
+export interface DiscoIdentity {
+  category: string;
+  type: string;
+  name?: string;
+}
+
+/** What a plugin gets for one domain. All that is registered through it is undone when the plugin stops. */
+export interface PluginContext {
+  readonly name: string;
+  readonly domain: string;
+  readonly log: Logger;
+  readonly storage: Storage;
+  readonly sessions: Sessions;
+  /** `auth.iterations`: what `deriveCredentials` is to be given, so that all accounts look alike. */
+  readonly iterations: number;
+  /** Higher priority runs earlier; built-in features run below 0. */
+  hook<K extends HookPoint>(point: K, fn: HookFunction<K>, priority?: number): void;
+  iq(route: IqRoute, handler: IqHandler): void;
+  /**
+   * Announces a namespace in service discovery (XEP-0030): `server` = of the domain (default), `account` = of each
+   * account's bare JID.
+   */
+  feature(namespace: string, of?: "server" | "account"): void;
+  identity(identity: DiscoIdentity, of?: "server" | "account"): void;
+  /** What is announced by everything loaded on this domain. */
+  announced(of: "server" | "account"): { identities: DiscoIdentity[]; features: string[] };
+  /** Other entities of this server, for disco#items of the domain. */
+  item(item: { jid: Jid; name?: string }): void;
+  items(): readonly { jid: Jid; name?: string }[];
+  /** The account of a bare or full JID of this domain; undefined: no such account. Cached. */
+  account(jid: Jid): Promise<Account | undefined>;
+  /** Drops what is cached of an account; to be called after creating or removing one. */
+  accountChanged(jid: Jid): void;
+  /**
+   * Routes a stanza to wherever its `to` points, with all rules of RFC 6121 §8. Resolves when it is on its way; rejects
+   * when it cannot be. Errors that its recipient answers go to its `from`.
+   */
+  route(stanza: Stanza): Promise<void>;
+  /** Runs `work` when all earlier work for the same key on this node is done. */
+  inTurn<T>(key: string, work: () => Promise<T>): Promise<T>;
+  /** Values of a plugin's own, by key, for an account or (undefined) for the domain. */
+  store<T>(name: string): KeyValueStore<T>;
+  onStop(fn: () => void | Promise<void>): void;
+}
+
+export interface KeyValueStore<T> {
+  get(account: Account | undefined, key: string): Promise<T | undefined>;
+  set(account: Account | undefined, key: string, value: T | undefined): Promise<void>;
+  keys(account: Account | undefined, limit: number): Promise<string[]>;
+}
+
+export interface Plugin<O = unknown> {
+  name: string;
+  /** One sentence for `sluice hooks` and the docs. */
+  about?: string;
+  /** Plugins that must be set up before. */
+  requires?: readonly string[];
+  /** A strict zod object whose every key has a default and a description. */
+  options?: ZodType<O>;
+  setup(context: PluginContext, options: O): void | Promise<void>;
+}
+
+/**
+ * Whether somebody may know of an account's presence: its owner, and contacts whose subscription is "from" or "both"
+ * (RFC 6121 §2.1.2.5, §11). Nobody may know of an account that does not exist, other than the sender himself.
+ * @param account bare JID of this domain
+ */
+export async function maySeePresence(
+  context: Pick<PluginContext, "account" | "storage">,
+  account: Jid,
+  viewer: Jid,
+): Promise<boolean> {
+  if (viewer.sameBare(account)) return true;
+  const stored = await context.account(account);
+  const entry = stored && (await context.storage.rosters.get(stored, viewer.bare));
+  return entry?.subscription === "from" || entry?.subscription === "both";
+}
+
+/** Types a plugin's options: `export default definePlugin({ … })`. */
+export function definePlugin<O = Record<string, never>>(plugin: Plugin<O>): Plugin<O> {
+  return plugin;
+}

@@ -1,0 +1,124 @@
+import type { HookFunction, HookPoint } from "../hooks.js";
+import type { Logger } from "../log.js";
+import type { Domain } from "../router/domain.js";
+import type { Router } from "../router/router.js";
+import type { Sessions } from "../session/session.js";
+import type { AccountCache } from "../storage/account-cache.js";
+import type { Account, Storage } from "../storage/types.js";
+import type { Jid } from "../xmpp/jid.js";
+import type { Stanza } from "../xmpp/stanza.js";
+import type { DiscoIdentity, IqHandler, IqRoute, KeyValueStore, PluginContext } from "./api.js";
+import type { KeyedTurns } from "./keyed-turns.js";
+
+/** What the server hands to every plugin. */
+export interface ContextParts {
+  storage: Storage;
+  sessions: Sessions;
+  accounts: AccountCache;
+  router: Router;
+  turns: KeyedTurns;
+  /** SCRAM iteration count of new passwords. */
+  iterations: number;
+  log: Logger;
+}
+
+type Side = "server" | "account";
+
+/** The server as one plugin on one domain sees it; remembers what has to be undone. */
+export class DomainContext implements PluginContext {
+  readonly log: Logger;
+  readonly storage: Storage;
+  readonly sessions: Sessions;
+  readonly #undo: (() => void | Promise<void>)[] = [];
+
+  constructor(
+    readonly name: string,
+    private readonly host: Domain,
+    private readonly parts: ContextParts,
+  ) {
+    this.log = parts.log.child({ area: name, domain: host.name });
+    this.storage = parts.storage;
+    this.sessions = parts.sessions;
+  }
+
+  get iterations(): number {
+    return this.parts.iterations;
+  }
+
+  get domain(): string {
+    return this.host.name;
+  }
+
+  hook<K extends HookPoint>(point: K, fn: HookFunction<K>, priority = 0): void {
+    this.onStop(this.host.hooks.on(point, this.name, fn, priority));
+  }
+
+  iq(route: IqRoute, handler: IqHandler): void {
+    this.onStop(this.host.iqs.add(route, handler));
+  }
+
+  feature(namespace: string, of: Side = "server"): void {
+    this.#add(this.host.features[of], namespace);
+  }
+
+  identity(identity: DiscoIdentity, of: Side = "server"): void {
+    this.#add(this.host.identities[of], identity);
+  }
+
+  announced(of: Side): { identities: DiscoIdentity[]; features: string[] } {
+    return { identities: [...this.host.identities[of]], features: [...this.host.features[of]].sort() };
+  }
+
+  item(item: { jid: Jid; name?: string }): void {
+    this.#add(this.host.items, item);
+  }
+
+  items(): readonly { jid: Jid; name?: string }[] {
+    return [...this.host.items];
+  }
+
+  async account(jid: Jid): Promise<Account | undefined> {
+    return jid.domain === this.domain ? this.parts.accounts.find(jid) : undefined;
+  }
+
+  accountChanged(jid: Jid): void {
+    this.parts.accounts.forget(jid);
+  }
+
+  async route(stanza: Stanza): Promise<void> {
+    await this.parts.router.route(stanza);
+  }
+
+  inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
+    return this.parts.turns.run(key, work);
+  }
+
+  store<T>(name: string): KeyValueStore<T> {
+    const { keyValues } = this.storage;
+    const store = `${this.name}/${name}`;
+    // A value of the domain's, not an account's, carries the domain in its key.
+    const keyOf = (account: Account | undefined, key: string) => (account ? key : `${this.domain} ${key}`);
+    return {
+      get: async (account, key) => (await keyValues.get(account, store, keyOf(account, key))) as T | undefined,
+      set: (account, key, value) => keyValues.set(account, store, keyOf(account, key), value),
+      keys: (account, limit) => keyValues.keys(account, store, limit),
+    };
+  }
+
+  onStop(fn: () => void | Promise<void>): void {
+    this.#undo.push(fn);
+  }
+
+  /** Takes everything back, last first. */
+  async undo(): Promise<void> {
+    for (const fn of this.#undo.splice(0).reverse()) await fn();
+  }
+
+  #add<T>(set: Set<T>, value: T): void {
+    if (set.has(value)) return;
+    set.add(value);
+    this.onStop(() => {
+      set.delete(value);
+    });
+  }
+}

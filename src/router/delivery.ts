@@ -1,0 +1,188 @@
+import type { IqRoute } from "../plugin/api.js";
+import type { Registry } from "../session/registry.js";
+import type { Receipt, Resource } from "../session/session.js";
+import type { AccountCache } from "../storage/account-cache.js";
+import type { LogEntry, MessageLog } from "../storage/message-log.js";
+import type { Account } from "../storage/types.js";
+import { StanzaError } from "../xmpp/errors.js";
+import type { Jid } from "../xmpp/jid.js";
+import type { Stanza } from "../xmpp/stanza.js";
+import type { Domain } from "./domain.js";
+import type { Drains } from "./drains.js";
+import { isKept, type MessageType, messageType } from "./keep.js";
+
+type Done = undefined | Promise<void>;
+
+/** From the router to sessions and store: RFC 6121 §8.5 for accounts of this server. */
+export class Delivery {
+  constructor(
+    private readonly registry: Registry,
+    private readonly accounts: AccountCache,
+    private readonly log: MessageLog,
+    private readonly drains: Drains,
+  ) {}
+
+  /**
+   * To an account or one of its resources, `stanza.to` says which.
+   * @throws StanzaError (or rejects with it) what the sender is to be told.
+   */
+  deliver(domain: Domain, stanza: Stanza): Done {
+    switch (stanza.kind) {
+      case "message":
+        return this.#message(domain, stanza);
+      case "presence":
+        return this.#presence(stanza);
+      case "iq":
+        return this.#iq(domain, stanza);
+    }
+  }
+
+  #message(domain: Domain, message: Stanza): Done {
+    const to = message.to as Jid;
+    const type = messageType(message);
+    if (to.resource !== "") {
+      const resource = this.registry.get(to);
+      // §8.5.3.1: whoever is named gets it, whatever the type and the priority.
+      if (resource) return this.#toResources(message, [resource]);
+      if (type !== "chat") return nobody(type);
+      // §8.5.3.2.1: a chat message follows its account to another resource.
+    } else {
+      // §8.5.2.1.1: a bare JID is no room.
+      if (type === "groupchat" || type === "error") return nobody(type);
+    }
+    const able = this.registry.of(to).filter(isReceptive);
+    if (able.length === 0) return this.#undelivered(domain, message);
+    return this.#toResources(message, type === "headline" ? able : mostAvailable(able));
+  }
+
+  #toResources(message: Stanza, targets: readonly Resource[]): Done {
+    const account = targets[0].session?.account ?? this.accounts.find(message.to as Jid);
+    if (account instanceof Promise) {
+      return account.then((found) => this.#send(message, targets, found));
+    }
+    return this.#send(message, targets, account);
+  }
+
+  /** Store first, deliver live in parallel: docs/architecture.md, "Nothing acknowledged is lost". */
+  #send(message: Stanza, targets: readonly Resource[], account: Account | undefined): Done {
+    if (!account || account.id === 0 || !isKept(message)) {
+      for (const target of targets) this.registry.send(target, message);
+      return undefined;
+    }
+    // While an account is being given what waited for it, what comes now queues up behind.
+    const draining = this.drains.of(account);
+    if (draining && targets.some((target) => draining.serves(target))) {
+      this.log.append(account, message, undefined);
+      draining.follow();
+      return this.log.room();
+    }
+    const entry = this.log.append(account, message, this.registry.node);
+    const receipt = new MessageReceipt(this, message, entry, targets.length);
+    for (const target of targets) this.registry.send(target, message, receipt);
+    return this.log.room();
+  }
+
+  /** The sessions it was meant for ended first: somebody else gets it, or it waits. */
+  redeliver(message: Stanza, entry: LogEntry): void {
+    const able = mostAvailable(this.registry.of(message.to as Jid).filter(isReceptive));
+    if (able.length === 0 || this.drains.of(entry.account)) {
+      this.log.release(entry);
+      this.drains.wake(entry.account);
+      return;
+    }
+    const receipt = new MessageReceipt(this, message, entry, able.length);
+    for (const target of able) this.registry.send(target, message, receipt);
+  }
+
+  delivered(entry: LogEntry): void {
+    this.log.settle(entry);
+  }
+
+  async #undelivered(domain: Domain, message: Stanza): Promise<void> {
+    const to = message.to as Jid;
+    const account = await this.accounts.find(to);
+    // §8.5.1
+    if (!account) throw new StanzaError("service-unavailable");
+    if (await domain.hooks.fire("message:undelivered", { account: to.bare, stanza: message })) return;
+    nobody(messageType(message));
+  }
+
+  /** §8.5.2.1.2, §8.5.3.1: what is not for the server itself (subscriptions, probes) is for available resources. */
+  #presence(presence: Stanza): Done {
+    const to = presence.to as Jid;
+    if (to.resource !== "") {
+      const resource = this.registry.get(to);
+      if (resource) this.registry.send(resource, presence);
+    } else if (presence.type !== "error") {
+      for (const resource of this.registry.of(to)) {
+        if (resource.presence) this.registry.send(resource, presence);
+      }
+    }
+    return undefined;
+  }
+
+  #iq(domain: Domain, iq: Stanza): Done {
+    const to = iq.to as Jid;
+    const asks = iq.type === "get" || iq.type === "set";
+    if (to.resource !== "") {
+      const resource = this.registry.get(to);
+      if (resource) this.registry.send(resource, iq);
+      // §8.5.3.2.3
+      else if (asks) throw new StanzaError("service-unavailable");
+      return undefined;
+    }
+    // An answer to a bare JID answers nothing that the server asked: §8.5.2.1.3.
+    if (!asks) return undefined;
+    return this.answer(domain, iq, to.equals(iq.from?.bare) ? ["account", "server"] : ["account"]);
+  }
+
+  /** An iq that the domain answers itself, for itself or on behalf of an account. */
+  answer(domain: Domain, iq: Stanza, to: IqRoute["to"][]): Done {
+    const answer = domain.iqs.answer(iq, to);
+    if (answer instanceof Promise) return answer.then((result) => this.#answer(result));
+    return this.#answer(answer);
+  }
+
+  #answer(result: Stanza): undefined {
+    const asker = this.registry.get(result.to as Jid);
+    if (asker) this.registry.send(asker, result);
+    return undefined;
+  }
+}
+
+/** One for all targets of a message: the first to deliver it settles it, the last to fail sends it on. */
+class MessageReceipt implements Receipt {
+  constructor(
+    private readonly delivery: Delivery,
+    private readonly message: Stanza,
+    private readonly entry: LogEntry,
+    private left: number,
+  ) {}
+
+  delivered(): void {
+    this.left = Number.POSITIVE_INFINITY;
+    this.delivery.delivered(this.entry);
+  }
+
+  failed(): void {
+    this.left -= 1;
+    if (this.left === 0) this.delivery.redeliver(this.message, this.entry);
+  }
+}
+
+/** Where RFC 6121 §8.5 leaves a choice, the sender is told; headlines and errors pass in silence, as they must. */
+function nobody(type: MessageType): undefined {
+  if (type !== "headline" && type !== "error") throw new StanzaError("service-unavailable");
+}
+
+/** RFC 6121 §8.5.2.1.1: available with a priority that is not negative. */
+export function isReceptive(resource: Resource): boolean {
+  return resource.presence !== undefined && resource.priority >= 0;
+}
+
+/** All that share the highest priority. */
+function mostAvailable(resources: readonly Resource[]): readonly Resource[] {
+  if (resources.length < 2) return resources;
+  const top = Math.max(...resources.map((resource) => resource.priority));
+  return resources.filter((resource) => resource.priority === top);
+}

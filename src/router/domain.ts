@@ -1,0 +1,21 @@
+import { Hooks } from "../hooks.js";
+import type { DiscoIdentity } from "../plugin/api.js";
+import type { Jid } from "../xmpp/jid.js";
+import { IqRoutes } from "./iq.js";
+
+type Side = "server" | "account";
+
+/** One domain that this server serves: who hooks there, what it answers and announces. */
+export class Domain {
+  readonly hooks = new Hooks();
+  readonly iqs = new IqRoutes();
+  readonly features = { server: new Set<string>(), account: new Set<string>() };
+  readonly identities: Record<Side, Set<DiscoIdentity>> = { server: new Set(), account: new Set() };
+  readonly items = new Set<{ jid: Jid; name?: string }>();
+
+  constructor(readonly jid: Jid) {}
+
+  get name(): string {
+    return this.jid.domain;
+  }
+}

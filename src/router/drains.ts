@@ -1,0 +1,139 @@
+import type { Logger } from "../log.js";
+import type { Registry } from "../session/registry.js";
+import type { Receipt, Resource, Session } from "../session/session.js";
+import type { MessageLog } from "../storage/message-log.js";
+import type { Account, MessageRepository, PendingMessage } from "../storage/types.js";
+import { xml } from "../xml/element.js";
+import { parseElement } from "../xml/parse.js";
+import { Stanza } from "../xmpp/stanza.js";
+import { isReceptive } from "./delivery.js";
+
+/** Messages handed over at a time; the next are read when these are out. */
+const PAGE = 50;
+
+/**
+ * Gives accounts what waited for them (XEP-0160), one resource at a time. While that lasts, messages for that resource
+ * queue up behind, so that everything arrives in the order it was sent.
+ */
+export class Drains {
+  readonly #running = new Map<number, Drain>();
+
+  constructor(
+    private readonly registry: Registry,
+    private readonly messages: MessageRepository,
+    private readonly log: MessageLog,
+    private readonly logger: Logger,
+  ) {
+    registry.listen({
+      changed: (before, after) => {
+        // XEP-0160 §3: at the first presence with a priority that is not negative.
+        if (after?.session && isReceptive(after) && !(before && isReceptive(before))) this.wake(after.session.account);
+      },
+    });
+  }
+
+  of(account: Account): Drain | undefined {
+    return this.#running.get(account.id);
+  }
+
+  /** There is, or may be, something waiting: hands it over if a resource of this node takes messages. */
+  wake(account: Account): void {
+    const running = this.#running.get(account.id);
+    if (running) {
+      running.follow();
+      return;
+    }
+    const resource = this.registry.of(account.jid).find((one) => one.session && isReceptive(one));
+    if (account.id === 0 || !resource) return;
+    const drain = new Drain(resource.session as Session, this.messages, this.log, this.registry.node, this.logger);
+    this.#running.set(account.id, drain);
+    drain.run().then(
+      (complete) => this.#ended(account, complete),
+      (error) => {
+        this.#running.delete(account.id);
+        this.logger.error({ err: error, account: account.jid.text }, "waiting messages could not be handed over");
+        // A client that has missed something must not believe it has all: it comes back and is given it then.
+        drain.session.close();
+      },
+    );
+  }
+
+  #ended(account: Account, complete: boolean): void {
+    this.#running.delete(account.id);
+    // The session broke half-way: whoever else is there gets the rest.
+    if (!complete) this.wake(account);
+  }
+}
+
+export class Drain {
+  #followers = 0;
+
+  constructor(
+    readonly session: Session,
+    private readonly messages: MessageRepository,
+    private readonly log: MessageLog,
+    private readonly node: string,
+    private readonly logger: Logger,
+  ) {}
+
+  serves(resource: Resource): boolean {
+    return resource.session === this.session;
+  }
+
+  /** A further message was appended, or given back. */
+  follow(): void {
+    this.#followers += 1;
+  }
+
+  /** @returns false when the session ended before all was handed over. */
+  async run(): Promise<boolean> {
+    const unreadable = new Set<number>();
+    for (;;) {
+      const seen = this.#followers;
+      await this.log.flushed();
+      const page = await this.messages.pending(this.session.account, 0, PAGE + unreadable.size, [this.node]);
+      const fresh = page.filter((message) => !unreadable.has(message.id));
+      // Nothing may be awaited between this look and the end: what comes now is delivered live.
+      if (fresh.length === 0 && this.#followers === seen) return true;
+      if (!(await this.#handOver(fresh, unreadable))) return false;
+    }
+  }
+
+  async #handOver(page: PendingMessage[], unreadable: Set<number>): Promise<boolean> {
+    const results: Promise<boolean>[] = [];
+    for (const message of page) {
+      const stanza = this.#read(message);
+      if (stanza) results.push(this.#send(message, stanza));
+      else unreadable.add(message.id);
+    }
+    return (await Promise.all(results)).every(Boolean);
+  }
+
+  #send(message: PendingMessage, stanza: Stanza): Promise<boolean> {
+    return new Promise((resolve) => {
+      const receipt: Receipt = {
+        delivered: () => {
+          this.log.settleStored(message);
+          resolve(true);
+        },
+        failed: () => resolve(false),
+      };
+      this.session.send(stanza, receipt);
+    });
+  }
+
+  #read(message: PendingMessage): Stanza | undefined {
+    try {
+      return withDelay(Stanza.of(parseElement(message.stanza)), message);
+    } catch (error) {
+      this.logger.error({ err: error, id: message.id }, "a stored message cannot be read; it stays in the database");
+      return undefined;
+    }
+  }
+}
+
+/** XEP-0203: who kept it, and since when. */
+function withDelay(stanza: Stanza, message: PendingMessage): Stanza {
+  const stamp = new Date(message.receivedAt).toISOString();
+  return stanza.withAppended(xml("delay", { xmlns: "urn:xmpp:delay", from: message.account.jid.domain, stamp }));
+}

@@ -1,0 +1,90 @@
+import type { ClientSession } from "../session/client-session.js";
+import { HookError } from "../hooks.js";
+import { StanzaError, StreamError } from "../xmpp/errors.js";
+import type { Stanza } from "../xmpp/stanza.js";
+import type { Domain } from "./domain.js";
+import type { Router } from "./router.js";
+
+type Done = undefined | Promise<void>;
+
+/** What a client sent, on its way in. Each step passes the stanza on or throws what the client is to be told. */
+export class Inbound {
+  /** The path in one line: each step returns the stanza for the next. */
+  readonly #steps: readonly ((session: ClientSession, stanza: Stanza) => Stanza)[] = [validateIq, stamp, address];
+
+  constructor(
+    private readonly domains: ReadonlyMap<string, Domain>,
+    private readonly router: Router,
+  ) {}
+
+  /**
+   * @returns a promise only where something has to be waited for; the next stanza of the session waits too.
+   * @throws StreamError what ends the stream. Stanza errors are answered here.
+   */
+  receive(session: ClientSession, stanza: Stanza): Done {
+    try {
+      let current = stanza;
+      for (const step of this.#steps) current = step(session, current);
+      const hooked = this.#domain(session).hooks.fire("stanza:received", { session, stanza: current });
+      const done =
+        hooked instanceof Promise
+          ? hooked.then((handled) => this.#route(handled, current))
+          : this.#route(hooked, current);
+      return done?.catch((error) => this.#answer(session, stanza, error));
+    } catch (error) {
+      this.#answer(session, stanza, error);
+      return undefined;
+    }
+  }
+
+  #route(handled: boolean, stanza: Stanza): Done {
+    // A presence without `to` that no hook took is for nobody.
+    return handled || !stanza.to ? undefined : this.router.route(stanza);
+  }
+
+  #domain(session: ClientSession): Domain {
+    return this.domains.get(session.jid.domain) as Domain;
+  }
+
+  #answer(session: ClientSession, stanza: Stanza, error: unknown): void {
+    if (error instanceof StreamError) throw error;
+    const cause = error instanceof HookError ? error.cause : error;
+    let told: StanzaError;
+    if (cause instanceof StanzaError) {
+      told = cause;
+    } else {
+      session.log.error({ err: error, kind: stanza.kind }, "a stanza could not be handled");
+      told = new StanzaError("internal-server-error");
+    }
+    const reply = addressed(session, stanza).errorReply(told);
+    if (reply) session.send(reply);
+  }
+}
+
+/** RFC 6120 §8.2.3: what an iq must look like. */
+function validateIq(_session: ClientSession, stanza: Stanza): Stanza {
+  if (stanza.kind !== "iq") return stanza;
+  const { type, id } = stanza;
+  const children = stanza.getChildElements().length;
+  const asks = type === "get" || type === "set";
+  if (!id || !(asks || type === "result" || type === "error")) throw new StanzaError("bad-request");
+  if (asks ? children !== 1 : type === "result" && children > 1) throw new StanzaError("bad-request");
+  return stanza;
+}
+
+/** RFC 6120 §8.1.2.1: the server says who sent it; a client that claims to be somebody else is ended. */
+function stamp(session: ClientSession, stanza: Stanza): Stanza {
+  const { from } = stanza;
+  if (from && !from.equals(session.jid) && !from.equals(session.account.jid)) throw new StreamError("invalid-from");
+  return from?.equals(session.jid) ? stanza : stanza.withFrom(session.jid);
+}
+
+/** RFC 6120 §8.1.1.1, §10.3: without `to`, a message or iq is for the sender's own account; presence is for its subscribers. */
+function address(session: ClientSession, stanza: Stanza): Stanza {
+  return stanza.to || stanza.kind === "presence" ? stanza : stanza.withTo(session.account.jid);
+}
+
+/** For the answer to a stanza that was refused before it had its addresses. */
+function addressed(session: ClientSession, stanza: Stanza): Stanza {
+  return stanza.withAddresses(session.jid, stanza.to ?? session.account.jid);
+}

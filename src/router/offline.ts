@@ -1,0 +1,64 @@
+import { LRUCache } from "lru-cache";
+import type { AccountCache } from "../storage/account-cache.js";
+import type { MessageLog } from "../storage/message-log.js";
+import type { Account, MessageRepository } from "../storage/types.js";
+import { StanzaError } from "../xmpp/errors.js";
+import type { Jid } from "../xmpp/jid.js";
+import type { Stanza } from "../xmpp/stanza.js";
+import type { Domain } from "./domain.js";
+import type { Drains } from "./drains.js";
+import { isKept } from "./keep.js";
+
+/** Runs after every plugin had its say. */
+const PRIORITY = -10;
+
+/** Keeps messages for accounts of which nobody is there: XEP-0160. */
+export class OfflineStorage {
+  /** How many each account has waiting, as far as asked lately; forgotten when it fetches them. */
+  readonly #counts = new LRUCache<number, number>({ max: 10_000, ttl: 60_000 });
+
+  constructor(
+    private readonly accounts: AccountCache,
+    private readonly messages: MessageRepository,
+    private readonly log: MessageLog,
+    private readonly drains: Drains,
+    private readonly maxMessages: number,
+  ) {}
+
+  serve(domain: Domain): void {
+    domain.features.server.add("msgoffline");
+    domain.hooks.on("message:undelivered", "offline", (event) => this.#keep(event.account, event.stanza), PRIORITY);
+  }
+
+  /** Its messages are being handed over: what was counted does not hold any more. */
+  fetched(account: Account): void {
+    this.#counts.delete(account.id);
+  }
+
+  async #keep(jid: Jid, message: Stanza): Promise<boolean> {
+    // XEP-0160 §3: chat states and the like are of no use later, and nobody needs to hear that they were dropped.
+    if (!isKept(message)) return message.type === undefined || message.type === "chat" || message.type === "normal";
+    const account = await this.accounts.find(jid);
+    if (!account) return false;
+    await this.#count(account);
+    this.log.append(account, message, undefined);
+    // Somebody may have come while the database was asked.
+    this.drains.wake(account);
+    await this.log.room();
+    return true;
+  }
+
+  /** @throws StanzaError `service-unavailable` beyond the limit: RFC 6121 §8.5.2.2.1, XEP-0160 §2. */
+  async #count(account: Account): Promise<void> {
+    if (this.#counts.get(account.id) === undefined) {
+      await this.log.flushed();
+      const count = await this.messages.count(account, this.maxMessages);
+      if (this.#counts.get(account.id) === undefined) this.#counts.set(account.id, count);
+    }
+    const count = this.#counts.get(account.id) ?? 0;
+    if (count >= this.maxMessages) {
+      throw new StanzaError("service-unavailable", { text: "The recipient's offline storage is full." });
+    }
+    this.#counts.set(account.id, count + 1);
+  }
+}

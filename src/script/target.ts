@@ -1,0 +1,24 @@
+import type { Jid } from "../xmpp/jid.js";
+
+/** The server a script is played against: in this process or another, one node or several. */
+export interface ScriptTarget {
+  readonly domain: string;
+  /** Makes the account if it is not there yet. */
+  createAccount(jid: Jid, password: string): Promise<void>;
+  /**
+   * Opens a transport for a client, e.g. TCP to one of the nodes.
+   * @param client its name, its place among the script's clients (from 0), and the `transport:` it asked for.
+   */
+  open(client: { name: string; index: number; transport?: string }): Promise<ScriptTransport>;
+}
+
+export interface ScriptTransport {
+  write(text: string): void;
+  onData(fn: (bytes: Buffer) => void): void;
+  onClose(fn: () => void): void;
+  /** Closes in order: what was written is still sent. */
+  end(): void;
+  /** Closes at once, as a lost connection would. */
+  destroy(): void;
+  startTls?(): Promise<void>;
+}

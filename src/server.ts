@@ -1,0 +1,243 @@
+/** The composition root: builds the parts in order, stops them in reverse. */
+import { randomBytes, randomUUID } from "node:crypto";
+import type { Socket } from "node:net";
+import { AccountAdmin } from "./admin/accounts.js";
+import { ControlServer, controlPath } from "./admin/control.js";
+import { handleControl } from "./admin/commands.js";
+import { type LoadedConfig, validatePlugins } from "./config/loader.js";
+import type { Config, ListenerConfig } from "./config/schema.js";
+import type { Logger } from "./log.js";
+import type { ContextParts } from "./plugin/context.js";
+import { chosenFor, pluginNames } from "./plugin/chosen.js";
+import { loadPlugins, PluginHost, schemasOf } from "./plugin/host.js";
+import { KeyedTurns } from "./plugin/keyed-turns.js";
+import { Delivery } from "./router/delivery.js";
+import { Domain } from "./router/domain.js";
+import { Drains } from "./router/drains.js";
+import { Inbound } from "./router/inbound.js";
+import { OfflineStorage } from "./router/offline.js";
+import { noRemoteDomains, Router } from "./router/router.js";
+import { Binder } from "./session/binder.js";
+import { Registry } from "./session/registry.js";
+import { AccountCache } from "./storage/account-cache.js";
+import { MessageIds } from "./storage/message-id.js";
+import { MessageLog } from "./storage/message-log.js";
+import { openConfiguredStorage } from "./storage/open.js";
+import type { Storage } from "./storage/types.js";
+import { clientFeatures } from "./stream/c2s.js";
+import { ClientStream } from "./stream/client-stream.js";
+import { LoginLimiter } from "./stream/login-limiter.js";
+import type { StreamHosts, StreamSettings } from "./stream/settings.js";
+import { type Certificates, loadCertificates } from "./transport/certificates.js";
+import { Listener } from "./transport/listener.js";
+import { TcpConnection, type TcpOptions } from "./transport/tcp.js";
+import { TlsSettings } from "./transport/tls.js";
+import { StreamError } from "./xmpp/errors.js";
+import { Jid } from "./xmpp/jid.js";
+
+export interface Listening {
+  type: ListenerConfig["type"];
+  host: string;
+  port: number;
+}
+
+/** One node. */
+export class Server {
+  readonly listening: Listening[] = [];
+  readonly #streams = new Set<ClientStream>();
+  readonly #listeners: Listener[] = [];
+  readonly #undo: (() => unknown)[] = [];
+  #stopping: Promise<void> | undefined;
+  #allEnded: (() => void) | undefined;
+  accounts!: AccountAdmin;
+  domains: ReadonlyMap<string, Domain> = new Map();
+  registry!: Registry;
+  #certificates!: Certificates;
+
+  private constructor(
+    readonly config: Config,
+    private readonly log: Logger,
+  ) {}
+
+  /** @throws SetupError what an admin must put right, ConfigError for options of plugins. */
+  static async start(loaded: LoadedConfig, log: Logger): Promise<Server> {
+    const server = new Server(loaded.config, log);
+    try {
+      await server.#start(loaded);
+      return server;
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
+  }
+
+  /** Takes over certificates of a configuration that was read anew. @throws SetupError and keeps the old ones. */
+  async reload(config: Config): Promise<void> {
+    await this.#certificates.reload(config);
+  }
+
+  /** Closes streams with `system-shutdown`, writes what is left, and leaves nothing open. Idempotent. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #start(loaded: LoadedConfig): Promise<void> {
+    const { config, log } = this;
+    const plugins = await loadPlugins(pluginNames(config));
+    const options = validatePlugins(loaded, schemasOf(plugins));
+    this.#certificates = await loadCertificates(config, (sentence) => log.warn(sentence));
+
+    const storage = await openConfiguredStorage(config, log.child({ area: "storage" }));
+    this.#undo.push(() => storage.close());
+    const messageLog = new MessageLog(storage.messages, new MessageIds(), log.child({ area: "storage" }));
+    this.#undo.push(() => messageLog.stop());
+    const cache = new AccountCache(storage.accounts);
+
+    const registry = new Registry(randomUUID(), noOtherNodes);
+    this.registry = registry;
+    this.accounts = new AccountAdmin(storage.accounts, Object.keys(config.domains), config.auth.iterations, {
+      registry,
+      cache,
+    });
+    const drains = new Drains(registry, storage.messages, messageLog, log.child({ area: "offline" }));
+    const offline = new OfflineStorage(cache, storage.messages, messageLog, drains, config.offline.maxMessages);
+    const delivery = new Delivery(registry, cache, messageLog, drains);
+    const domains = new Map(Object.keys(config.domains).map((name) => [name, new Domain(Jid.parse(name))]));
+    this.domains = domains;
+    const router = new Router(domains, delivery, noRemoteDomains, cache);
+    const inbound = new Inbound(domains, router);
+
+    const { iterations } = config.auth;
+    const parts: ContextParts = { iterations, storage, sessions: registry, accounts: cache, router, turns: new KeyedTurns(), log };
+    for (const domain of domains.values()) {
+      offline.serve(domain);
+      const host = new PluginHost(domain, parts, log.child({ area: "plugin" }));
+      this.#undo.push(() => host.stop());
+      await host.start(chosenFor(config, plugins, options.get(domain.name) ?? new Map()));
+    }
+
+    const binder = new Binder(registry, config.session, log.child({ area: "session" }));
+    const hosts = await streamHosts(config, domains, storage, cache, inbound, binder);
+    const tls = new TlsSettings(this.#certificates, {
+      minVersion: config.tls.minVersion,
+      bindings: config.auth.channelBindings,
+      clientCertificates: config.tls.clientCertificates,
+    });
+    await this.#listen(hosts, tls);
+    const control = new ControlServer(
+      controlPath(config.data),
+      (request) => handleControl(this.accounts, request),
+      log.child({ area: "control" }),
+    );
+    await control.start();
+    this.#undo.push(() => control.stop());
+  }
+
+  async #listen(hosts: StreamHosts, tls: TlsSettings): Promise<void> {
+    const { config } = this;
+    const options: TcpOptions = {
+      limits: hosts.fallback.unauthenticatedLimits,
+      sendBuffer: config.stream.sendBuffer,
+      closeTimeout: config.stream.closeTimeout,
+      idleTimeout: config.stream.idleTimeout,
+      keepAlive: config.stream.keepAlive,
+      tls,
+    };
+    const log = this.log.child({ area: "c2s" });
+    for (const { type, host, port } of config.listen) {
+      const accept = (socket: Socket) => {
+        this.#accept(new TcpConnection(socket, options, type === "c2s-tls"), hosts, log);
+      };
+      const { maxConnections, maxConnectionsPerAddress } = config.stream;
+      const listener = new Listener({ type, host, port, maxConnections, maxConnectionsPerAddress }, accept);
+      this.listening.push({ type, host, port: await listener.start() });
+      this.#listeners.push(listener);
+    }
+  }
+
+  #accept(connection: TcpConnection, hosts: StreamHosts, log: Logger): void {
+    const stream = new ClientStream(connection, hosts, clientFeatures, log, (ended) => {
+      this.#streams.delete(ended);
+      if (this.#streams.size === 0) this.#allEnded?.();
+    });
+    connection.handler = stream;
+    this.#streams.add(stream);
+  }
+
+  async #stop(): Promise<void> {
+    for (const listener of this.#listeners) listener.stop();
+    const ended = new Promise<void>((resolve) => {
+      this.#allEnded = resolve;
+    });
+    for (const stream of this.#streams) stream.close(new StreamError("system-shutdown"));
+    if (this.#streams.size > 0) await atMost(ended, this.config.shutdown.timeout);
+    for (const undo of this.#undo.splice(0).reverse()) {
+      try {
+        await undo();
+      } catch (error) {
+        this.log.error({ err: error }, "a part could not be stopped cleanly");
+        process.exitCode = 1;
+      }
+    }
+  }
+}
+
+async function streamHosts(
+  config: Config,
+  domains: ReadonlyMap<string, Domain>,
+  storage: Storage,
+  cache: AccountCache,
+  inbound: Inbound,
+  binder: Binder,
+): Promise<StreamHosts> {
+  const { auth, stream, tls } = config;
+  const caps = { maxDepth: stream.maxDepth, maxAttributes: stream.maxAttributes };
+  const shared = {
+    tlsRequired: tls.required,
+    plainWithoutTls: auth.plainWithoutTls,
+    mechanisms: auth.mechanisms,
+    attemptsPerConnection: auth.attemptsPerConnection,
+    unauthenticatedTimeout: stream.unauthenticatedTimeout,
+    idleTimeout: stream.idleTimeout,
+    unauthenticatedLimits: { ...caps, maxBytes: stream.maxUnauthenticatedStanzaSize },
+    limits: { ...caps, maxBytes: stream.maxStanzaSize },
+    secret: await deploymentSecret(storage),
+    iterations: auth.iterations,
+    loginLimiter: new LoginLimiter(auth.attemptsPerAddress.count, auth.attemptsPerAddress.window),
+    inbound,
+    binder,
+    credentials: (jid: Jid) => storage.accounts.credentials(jid),
+    account: async (jid: Jid) => cache.find(jid),
+  };
+  const settings = new Map<string, StreamSettings>();
+  for (const [name, domain] of domains) {
+    settings.set(name, { ...shared, domain, anonymous: config.domains[name].anonymous ?? auth.anonymous });
+  }
+  const [fallback] = settings.values();
+  return { find: (name) => settings.get(name), fallback };
+}
+
+/** The same on all nodes, so that a user who does not exist has the same made-up salt everywhere. */
+async function deploymentSecret(storage: Storage): Promise<Buffer> {
+  const stored = await storage.keyValues.get(undefined, "server", "secret");
+  if (typeof stored === "string") return Buffer.from(stored, "base64");
+  const secret = randomBytes(32);
+  await storage.keyValues.set(undefined, "server", "secret", secret.toString("base64"));
+  return secret;
+}
+
+const noOtherNodes = {
+  send(): never {
+    throw new Error("there are no other nodes");
+  },
+};
+
+async function atMost(work: Promise<unknown>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
+}

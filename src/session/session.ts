@@ -1,0 +1,57 @@
+/** A bound resource, and what other nodes know of it. */
+import type { Logger } from "../log.js";
+import type { Account } from "../storage/types.js";
+import type { StreamError } from "../xmpp/errors.js";
+import type { Jid } from "../xmpp/jid.js";
+import type { Stanza } from "../xmpp/stanza.js";
+
+/** What every node knows of a session: a row of the directory. */
+export interface Resource {
+  /** Full JID. */
+  readonly jid: Jid;
+  /** The node that has the session. */
+  readonly node: string;
+  /** The last available presence it broadcast; undefined while unavailable. `from` is stamped, no `to`. */
+  readonly presence: Stanza | undefined;
+  /** Of that presence, -128 to 127. RFC 6121 §4.7.2.3 */
+  readonly priority: number;
+  /** It asked for the roster, so it gets roster pushes. RFC 6121 §2.2 */
+  readonly interested: boolean;
+  /** The session itself where it is on this node. */
+  readonly session: Session | undefined;
+}
+
+/** Told once what became of a stanza handed to a session. */
+export interface Receipt {
+  /** Its bytes went to the network, or the peer acknowledged it. */
+  delivered(): void;
+  /** The session ended before. */
+  failed(): void;
+}
+
+export interface Session {
+  readonly jid: Jid;
+  /** The account; for an anonymous session one that is not stored (id 0). */
+  readonly account: Account;
+  readonly anonymous: boolean;
+  /** Its row of the directory, replaced whenever something in it changes. */
+  readonly resource: Resource;
+  readonly log: Logger;
+  /** When it was bound, ms since 1970. */
+  readonly boundAt: number;
+  /** Hands a stanza over, in order; never throws. What cannot be delivered any more fails its receipt. */
+  send(stanza: Stanza, receipt?: Receipt): void;
+  /** Ends the session and its stream. */
+  close(error?: StreamError): void;
+}
+
+/** The table of all sessions on all nodes. */
+export interface Sessions {
+  /** All resources bound by an account, on whichever node; the array is not to be kept. */
+  of(bare: Jid): readonly Resource[];
+  get(full: Jid): Resource | undefined;
+  /** Changes what is known of a session of this node; other nodes are told. */
+  update(session: Session, change: Partial<Pick<Resource, "presence" | "priority" | "interested">>): void;
+  /** Hands a stanza to a resource wherever it is. */
+  send(resource: Resource, stanza: Stanza, receipt?: Receipt): void;
+}

@@ -1,0 +1,12 @@
+import type { Knex } from "knex";
+import type { Logger } from "../../log.js";
+
+/** What knex itself has to say, as lines of the log. */
+export function knexLog(log: Logger): Knex.Logger {
+  return {
+    warn: (message) => log.warn(String(message)),
+    error: (message) => log.error(String(message)),
+    deprecate: (method, alternative) => log.debug({ method, alternative }, "deprecated in knex"),
+    debug: (message) => log.trace(String(message)),
+  };
+}

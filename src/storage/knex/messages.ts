@@ -1,0 +1,181 @@
+import type { Knex } from "knex";
+import type { Account, MessageRepository, PendingMessage } from "../types.js";
+import { type Database, list, sqlByCount } from "./database.js";
+import { asOptionalText, asText, placeholders } from "./dialect.js";
+
+/** Rows of one statement. Three values each stay below 999, the lowest limit that SQLite may be built with. */
+const CHUNK_ROWS = 200;
+/** Characters of one statement: four times as many bytes are still below MySQL's usual limit of 16 MiB. */
+const CHUNK_TEXT = 2 * 1024 ** 2;
+
+type Mark = Readonly<{ account: Account; id: number }>;
+
+export class KnexMessages implements MessageRepository {
+  readonly #sql: ReturnType<typeof statements>;
+
+  constructor(private readonly db: Database) {
+    this.#sql = statements(db);
+  }
+
+  async append(messages: readonly PendingMessage[]): Promise<void> {
+    if (messages.length === 0) return;
+    const rows = messages.map(readMessage);
+    await this.db.transaction(async (trx) => {
+      const accounts = await this.#holdAccounts(trx, new Set(rows.map((row) => row.accountId)));
+      // An account may have been removed meanwhile; its messages go nowhere.
+      for (const chunk of chunksOf(rows.filter((row) => accounts.has(row.accountId)))) {
+        await trx.raw(this.#sql.addMessages(chunk.length), chunk.flatMap(messageValues));
+        await trx.raw(this.#sql.addMarks(chunk.length), chunk.flatMap(markValues));
+      }
+    });
+  }
+
+  async settle(done: readonly Mark[]): Promise<void> {
+    if (done.length === 0) return;
+    const ids = [...new Set(done.map(({ id }) => id))];
+    await this.db.transaction(async (trx) => {
+      // Two nodes that take the last two marks of one message must not each see the other's still there.
+      await lockMessages(this.db, trx, ids);
+      await this.#eachMark(trx, done, this.#sql.removeMarks);
+      await removeUnmarked(trx, ids);
+    });
+  }
+
+  async release(messages: readonly Mark[]): Promise<void> {
+    if (messages.length === 0) return;
+    await this.db.transaction((trx) => this.#eachMark(trx, messages, this.#sql.releaseMarks));
+  }
+
+  async pending(
+    account: Account,
+    after: number,
+    limit: number,
+    alive: readonly string[],
+  ): Promise<PendingMessage[]> {
+    const free = alive.length === 0 ? "" : `and (holder is null or holder not in ${list(alive.length)})`;
+    const rows = await this.db.select(
+      `select id, stanza, received_at, holder from pending join messages on id = message_id
+       where account_id = ? and message_id > ? ${free} order by message_id limit ?`,
+      [account.id, after, ...alive, limit],
+    );
+    return rows.map((row) => ({
+      id: Number(row.id),
+      account,
+      stanza: asText(row.stanza),
+      receivedAt: Number(row.received_at),
+      holder: asOptionalText(row.holder),
+    }));
+  }
+
+  async count(account: Account, limit: number): Promise<number> {
+    const [row] = await this.db.select(
+      "select count(*) as marks from (select 1 from pending where account_id = ? limit ?) as some",
+      [account.id, limit],
+    );
+    return Number(row.marks);
+  }
+
+  /** Those of the accounts that exist. They do so until the transaction ends. */
+  async #holdAccounts(trx: Knex, ids: ReadonlySet<number>): Promise<Set<number>> {
+    const held = new Set<number>();
+    for (const chunk of slices([...ids])) {
+      const rows = await this.db.select(this.#sql.holdAccounts(chunk.length), chunk, trx);
+      for (const row of rows) held.add(Number(row.id));
+    }
+    return held;
+  }
+
+  async #eachMark(trx: Knex, marks: readonly Mark[], sql: (count: number) => string): Promise<void> {
+    for (const chunk of slices(marks)) {
+      const ids = chunk.map(({ id }) => id);
+      await trx.raw(sql(chunk.length), [...ids, ...chunk.flatMap(({ account, id }) => [account.id, id])]);
+    }
+  }
+}
+
+/** Keeps others from adding or taking marks of these messages until the transaction ends. */
+export async function lockMessages(db: Database, trx: Knex, ids: readonly number[]): Promise<void> {
+  const { remove } = db.dialect.lock;
+  if (remove === "") return;
+  // All in the same order, so that two who lock the same ones do not wait for each other.
+  const sorted = [...ids].sort((a, b) => a - b);
+  for (const chunk of slices(sorted)) {
+    await trx.raw(`select id from messages where id in ${list(chunk.length)} order by id ${remove}`, chunk);
+  }
+}
+
+const unmarkedSql = sqlByCount(
+  CHUNK_ROWS,
+  (count) => `delete from messages where id in ${list(count)}
+    and not exists (select 1 from pending where message_id = messages.id)`,
+);
+
+/** Removes those of the messages that nobody waits for any more. */
+export async function removeUnmarked(trx: Knex, ids: readonly number[]): Promise<void> {
+  for (const chunk of slices(ids)) await trx.raw(unmarkedSql(chunk.length), chunk);
+}
+
+/** The statements that take many rows at once. */
+function statements({ dialect }: Database) {
+  const byCount = (write: (count: number) => string) => sqlByCount(CHUNK_ROWS, write);
+  // The first condition is the one that has an index on every database; the second says exactly which.
+  const theseMarks = (count: number) =>
+    `message_id in ${list(count)} and (account_id, message_id) in ${dialect.pairs(count)}`;
+  return {
+    holdAccounts: byCount(
+      (count) => `select id from accounts where id in ${list(count)} order by id ${dialect.lock.keep}`,
+    ),
+    addMessages: byCount(
+      (count) => `insert into messages (id, stanza, received_at)
+        values ${placeholders(count, "(?, ?, ?)")} ${dialect.ignoreExisting("id")}`,
+    ),
+    addMarks: byCount(
+      (count) => `insert into pending (account_id, message_id, holder)
+        values ${placeholders(count, "(?, ?, ?)")} ${dialect.ignoreExisting("message_id")}`,
+    ),
+    removeMarks: byCount((count) => `delete from pending where ${theseMarks(count)}`),
+    releaseMarks: byCount((count) => `update pending set holder = null where ${theseMarks(count)}`),
+  };
+}
+
+/** A message as it is written; its text may have to be made, so that is done once. */
+interface MessageRow {
+  readonly id: number;
+  readonly accountId: number;
+  readonly stanza: string;
+  readonly receivedAt: number;
+  readonly holder: string | null;
+}
+
+function readMessage({ id, account, stanza, receivedAt, holder }: PendingMessage): MessageRow {
+  return { id, accountId: account.id, stanza, receivedAt, holder: holder ?? null };
+}
+
+function messageValues({ id, stanza, receivedAt }: MessageRow): Knex.RawBinding[] {
+  return [id, stanza, receivedAt];
+}
+
+function markValues({ accountId, id, holder }: MessageRow): Knex.RawBinding[] {
+  return [accountId, id, holder];
+}
+
+function* slices<T>(values: readonly T[]): Generator<T[]> {
+  for (let start = 0; start < values.length; start += CHUNK_ROWS)
+    yield values.slice(start, start + CHUNK_ROWS);
+}
+
+/** As slices, but also no more text in one than a database takes. */
+function* chunksOf(rows: readonly MessageRow[]): Generator<MessageRow[]> {
+  let chunk: MessageRow[] = [];
+  let text = 0;
+  for (const row of rows) {
+    if (chunk.length === CHUNK_ROWS || (chunk.length > 0 && text + row.stanza.length > CHUNK_TEXT)) {
+      yield chunk;
+      chunk = [];
+      text = 0;
+    }
+    chunk.push(row);
+    text += row.stanza.length;
+  }
+  if (chunk.length > 0) yield chunk;
+}

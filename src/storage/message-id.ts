@@ -1,0 +1,49 @@
+/** Ids of messages: their order is the order of the messages, so they also say when a message was taken. */
+
+/** 2025-01-01T00:00:00Z. 41 bits of milliseconds from here last until 2094. */
+const EPOCH = 1_735_689_600_000;
+/** 6 bits each, which leaves the whole below 2^53, where every integer is exact. */
+const SLOTS = 64;
+const COUNTS = 64;
+
+const ID_TEXT = /^[0-9a-z]{1,11}$/;
+
+/** Gives ids that rise strictly, even when the clock goes back or more than 64 are taken within one millisecond. */
+export class MessageIds {
+  /** Milliseconds since the epoch × 64 + how many before in that millisecond. A busy millisecond borrows from the next. */
+  #tick = -1;
+
+  /**
+   * @param slot 0 to 63; nodes that run at the same time have different ones, so that their ids never meet
+   * @throws RangeError for another slot
+   */
+  constructor(private readonly slot = 0) {
+    if (!Number.isInteger(slot) || slot < 0 || slot >= SLOTS) {
+      throw new RangeError(`a slot is a whole number from 0 to ${SLOTS - 1}, not ${slot}`);
+    }
+  }
+
+  /** @param now ms since 1970 */
+  next(now = Date.now()): number {
+    this.#tick = Math.max((now - EPOCH) * COUNTS, this.#tick + 1);
+    const count = this.#tick % COUNTS;
+    return (this.#tick - count) * SLOTS + this.slot * COUNTS + count;
+  }
+
+  /** ms since 1970 at which an id was given. */
+  static timeOf(id: number): number {
+    return EPOCH + Math.floor(id / (SLOTS * COUNTS));
+  }
+}
+
+/** An id as short text, for attributes and logs: base 36. */
+export function formatId(id: number): string {
+  return id.toString(36);
+}
+
+/** Undefined for what `formatId` did not write. */
+export function parseId(text: string): number | undefined {
+  if (!ID_TEXT.test(text)) return undefined;
+  const id = Number.parseInt(text, 36);
+  return Number.isSafeInteger(id) && formatId(id) === text ? id : undefined;
+}

@@ -1,0 +1,173 @@
+import type { Logger } from "../log.js";
+import type { MessageIds } from "./message-id.js";
+import type { Account, MessageRepository, PendingMessage } from "./types.js";
+
+type EntryState = "queued" | "stored" | "settled";
+
+/** One message for one account on its way into the store and out of it. */
+export class LogEntry implements PendingMessage {
+  state: EntryState = "queued";
+  /** Told once it is in the database, or need not be any more. */
+  onDurable: (() => void) | undefined;
+
+  constructor(
+    readonly id: number,
+    readonly account: Account,
+    /** Made into text only when it is written. */
+    private readonly source: { toString(): string },
+    readonly receivedAt: number,
+    public holder: string | undefined,
+  ) {}
+
+  get stanza(): string {
+    return this.source.toString();
+  }
+}
+
+export interface MessageLogOptions {
+  /** Messages that may wait for the database; beyond that `room()` holds senders back. */
+  maxQueued: number;
+  /** Rows of one transaction. */
+  batch: number;
+  /** ms to gather neighbours before a transaction. What is delivered meanwhile costs no write. */
+  gather: number;
+  /** ms before a failed transaction is tried again. */
+  retry: number;
+}
+
+const DEFAULTS: MessageLogOptions = { maxQueued: 20_000, batch: 400, gather: 3, retry: 1000 };
+
+/**
+ * The one write path of messages: everything that must outlive its moment goes through here, is written in groups, and
+ * leaves when it was delivered. A message that was delivered before its group is written never touches the disk.
+ *
+ * While the database fails, what is queued stays queued, nothing becomes durable, and `room()` holds senders back.
+ */
+export class MessageLog {
+  #queue: LogEntry[] = [];
+  /** Of the group that is being written. */
+  #writing: LogEntry[] = [];
+  #settled: { account: Account; id: number }[] = [];
+  #released: LogEntry[] = [];
+  #running: Promise<void> | undefined;
+  #waiting: (() => void)[] = [];
+  readonly #options: MessageLogOptions;
+  #stopped = false;
+
+  constructor(
+    private readonly messages: MessageRepository,
+    private readonly ids: MessageIds,
+    private readonly log: Logger,
+    options: Partial<MessageLogOptions> = {},
+  ) {
+    this.#options = { ...DEFAULTS, ...options };
+  }
+
+  /** Takes a message. It gets its place in the order now; it is durable when `onDurable` is called. */
+  append(account: Account, stanza: { toString(): string }, holder: string | undefined): LogEntry {
+    const now = Date.now();
+    const entry = new LogEntry(this.ids.next(now), account, stanza, now, holder);
+    this.#queue.push(entry);
+    this.#start();
+    return entry;
+  }
+
+  /** Undefined while there is room; otherwise resolves when there is some again. */
+  room(): Promise<void> | undefined {
+    if (this.#queue.length < this.#options.maxQueued) return undefined;
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** It was delivered: the mark goes. */
+  settle(entry: LogEntry): void {
+    if (entry.state === "settled") return;
+    if (entry.state === "stored") {
+      this.#settled.push(entry);
+      this.#start();
+    }
+    entry.state = "settled";
+  }
+
+  /** The same for one that was read from the database. */
+  settleStored(message: { account: Account; id: number }): void {
+    this.#settled.push(message);
+    this.#start();
+  }
+
+  /** Nobody holds it any more: it waits for the account's next login. */
+  release(entry: LogEntry): void {
+    if (entry.state === "settled" || entry.holder === undefined) return;
+    entry.holder = undefined;
+    if (entry.state === "stored" || this.#writing.includes(entry)) {
+      this.#released.push(entry);
+      this.#start();
+    }
+  }
+
+  /** Resolves when all that was appended, settled and released so far is in the database. */
+  async flushed(): Promise<void> {
+    while (this.#running) await this.#running;
+  }
+
+  /** Writes what is left. Rejects when the database does not take it. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.flushed();
+    const lost = this.#queue.length;
+    if (lost > 0) throw new Error(`${lost} messages could not be written before the stop`);
+  }
+
+  #start(): void {
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined;
+    });
+  }
+
+  async #run(): Promise<void> {
+    await pause(this.#options.gather);
+    while (this.#queue.length + this.#settled.length + this.#released.length > 0) {
+      try {
+        await this.#writeGroup();
+        await this.#settleGroup();
+      } catch (error) {
+        this.log.error({ err: error, queued: this.#queue.length }, "messages could not be written; trying again");
+        if (this.#stopped) return;
+        await pause(this.#options.retry);
+      }
+    }
+  }
+
+  async #writeGroup(): Promise<void> {
+    const group = this.#queue.slice(0, this.#options.batch);
+    this.#writing = group.filter((entry) => entry.state !== "settled");
+    try {
+      if (this.#writing.length > 0) await this.messages.append(this.#writing);
+      this.#queue.splice(0, group.length);
+      for (const entry of this.#writing) {
+        // Delivered while its group was being written: the mark has to go again.
+        if (entry.state === "settled") this.#settled.push(entry);
+        else entry.state = "stored";
+      }
+    } finally {
+      this.#writing = [];
+    }
+    for (const entry of group) entry.onDurable?.();
+    if (this.#queue.length < this.#options.maxQueued) {
+      for (const resolve of this.#waiting.splice(0)) resolve();
+    }
+  }
+
+  async #settleGroup(): Promise<void> {
+    const settled = this.#settled.slice(0, this.#options.batch);
+    if (settled.length > 0) await this.messages.settle(settled);
+    this.#settled.splice(0, settled.length);
+    const released = this.#released.slice(0, this.#options.batch);
+    const still = released.filter((entry) => entry.state !== "settled");
+    if (still.length > 0) await this.messages.release(still);
+    this.#released.splice(0, released.length);
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

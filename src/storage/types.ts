@@ -1,0 +1,119 @@
+/** What Sluice keeps, as small repositories. `storage/knex` implements them; `spec/storage/storage.suite.ts` is their contract. */
+import type { Credentials } from "../auth/types.js";
+import type { Jid } from "../xmpp/jid.js";
+
+export interface Account {
+  /** Row id, an integer. */
+  readonly id: number;
+  /** Bare JID. */
+  readonly jid: Jid;
+}
+
+export interface AccountRepository {
+  find(jid: Jid): Promise<Account | undefined>;
+  credentials(jid: Jid): Promise<Credentials | undefined>;
+  /** Undefined when the account exists already. */
+  create(jid: Jid, credentials: Credentials): Promise<Account | undefined>;
+  /** False when there is no such account. */
+  setCredentials(jid: Jid, credentials: Credentials): Promise<boolean>;
+  /** Removes the account and everything kept for it. False when there is no such account. */
+  remove(jid: Jid): Promise<boolean>;
+  /** Bare JIDs of a domain in order of their localparts, `limit` at most, after localpart `after`. */
+  list(domain: string, after: string, limit: number): Promise<Jid[]>;
+}
+
+export type Subscription = "none" | "to" | "from" | "both";
+
+/** One contact as one account sees it. RFC 6121 §2.1, §3 and appendix A. */
+export interface RosterEntry {
+  /** Normally a bare JID, RFC 6121 §2.1.2.3. */
+  readonly jid: Jid;
+  readonly name: string;
+  readonly groups: readonly string[];
+  readonly subscription: Subscription;
+  /** "Pending out": the account asked to subscribe and waits. */
+  readonly ask: boolean;
+  /** Pre-approval, RFC 6121 §3.4. */
+  readonly approved: boolean;
+  /** "Pending in": the contact's subscription request as XML text, kept until answered. */
+  readonly request: string | undefined;
+  /** False for a contact that only asked to subscribe and is not in the roster. */
+  readonly listed: boolean;
+}
+
+export interface RosterChange {
+  before: RosterEntry | undefined;
+  after: RosterEntry | undefined;
+  /** Roster version after the change; unchanged when before and after are the same. RFC 6121 §2.6 */
+  version: string;
+}
+
+export interface RosterRepository {
+  /** All entries, also unlisted ones, with the roster's version. */
+  list(account: Account): Promise<{ version: string; entries: RosterEntry[] }>;
+  get(account: Account, contact: Jid): Promise<RosterEntry | undefined>;
+  /**
+   * Reads, changes and writes one entry in one transaction, excluding other changes of it. `change` gets the entry as it
+   * stands and the number of listed entries of the account, and returns what is to stand; the same object means no
+   * change, undefined removes it. The roster's version moves with each change that touches a listed entry.
+   * What `change` throws is passed on and nothing is written.
+   */
+  update(
+    account: Account,
+    contact: Jid,
+    change: (before: RosterEntry | undefined, listed: number) => RosterEntry | undefined,
+  ): Promise<RosterChange>;
+}
+
+/** A message on its way to an account: the row, and the mark that it is still pending there. */
+export interface PendingMessage {
+  /** Time-ordered, from `storage/message-id.ts`; a safe integer. */
+  readonly id: number;
+  readonly account: Account;
+  /** The stanza as XML text that stands alone, addresses included. */
+  readonly stanza: string;
+  /** When the server took it, ms since 1970. */
+  readonly receivedAt: number;
+  /** The node whose session is being given the message; undefined: nobody has it, the next login gets it. */
+  readonly holder: string | undefined;
+}
+
+export interface MessageRepository {
+  /** Writes all in one transaction; one that is there already (same account and id) is left as it stands. Order of ids is order of delivery. */
+  append(messages: readonly PendingMessage[]): Promise<void>;
+  /** Takes the marks away, and each message that nobody else needs, in one transaction. */
+  settle(done: readonly { account: Account; id: number }[]): Promise<void>;
+  /** Gives messages back: held by nobody. */
+  release(messages: readonly { account: Account; id: number }[]): Promise<void>;
+  /**
+   * An account's pending messages with ids above `after`, lowest first, `limit` at most, without those whose holder is
+   * one of `alive`.
+   */
+  pending(
+    account: Account,
+    after: number,
+    limit: number,
+    alive: readonly string[],
+  ): Promise<PendingMessage[]>;
+  /** How many an account has pending, counted up to `limit`. */
+  count(account: Account, limit: number): Promise<number>;
+}
+
+/** Small values by account, store and key: private XML, vCards, what plugins keep. JSON inside. */
+export interface KeyValueRepository {
+  get(account: Account | undefined, store: string, key: string): Promise<unknown>;
+  /** Undefined removes it. */
+  set(account: Account | undefined, store: string, key: string, value: unknown): Promise<void>;
+  /** Keys of one store in order, `limit` at most. */
+  keys(account: Account | undefined, store: string, limit: number): Promise<string[]>;
+}
+
+export interface Storage {
+  readonly accounts: AccountRepository;
+  readonly rosters: RosterRepository;
+  readonly messages: MessageRepository;
+  readonly keyValues: KeyValueRepository;
+  /** Rejects when the database cannot be reached. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,8 @@
+import { bind } from "./bind.js";
+import { limits } from "./limits.js";
+import type { Feature } from "./negotiation.js";
+import { sasl } from "./sasl.js";
+import { starttls } from "./starttls.js";
+
+/** What a client negotiates, in the order offered. */
+export const clientFeatures: readonly Feature[] = [starttls, sasl, bind, limits];

@@ -1,0 +1,286 @@
+import { randomBytes } from "node:crypto";
+import type { Mechanism } from "../auth/types.js";
+import type { Logger } from "../log.js";
+import type { ClientSession, Outlet } from "../session/client-session.js";
+import type { Receipt } from "../session/session.js";
+import type { Account } from "../storage/types.js";
+import type { Connection, ConnectionHandler, TlsFacts } from "../transport/connection.js";
+import { type Element, serialize, xml } from "../xml/element.js";
+import { StanzaError, StreamError } from "../xmpp/errors.js";
+import type { Jid } from "../xmpp/jid.js";
+import { isStanzaName, NS_CLIENT, Stanza } from "../xmpp/stanza.js";
+import { answerHeader, type Header, NS_STREAM, readHeader } from "./header.js";
+import { InTurn } from "./in-turn.js";
+import type { StreamInfo } from "./info.js";
+import type { Feature } from "./negotiation.js";
+import type { StreamHosts, StreamSettings } from "./settings.js";
+
+type Phase = "header" | "negotiating" | "bound" | "closed";
+type Done = undefined | Promise<void>;
+
+/**
+ * A client's stream from its first header to its end: RFC 6120 §4. What is negotiated stands in the features; what is
+ * bound is a session. Everything that arrives is dealt with in its turn.
+ */
+export class ClientStream implements ConnectionHandler, StreamInfo, Outlet {
+  settings: StreamSettings;
+  account: Account | undefined;
+  session: ClientSession | undefined;
+  /** The SASL exchange under way. */
+  saslExchange: Mechanism | undefined;
+  failedLogins = 0;
+  id = newId();
+  #phase: Phase = "header";
+  #anonymous = false;
+  #header: Header | undefined;
+  #tls: TlsFacts | undefined;
+  #answered = false;
+  #log: Logger | undefined;
+  readonly #turn: InTurn;
+  #deadline: NodeJS.Timeout | undefined;
+
+  constructor(
+    readonly connection: Connection,
+    private readonly hosts: StreamHosts,
+    private readonly features: readonly Feature[],
+    private readonly parentLog: Logger,
+    /** Told once, when the connection is gone and its session has ended. */
+    private readonly onEnded: (stream: ClientStream) => void,
+  ) {
+    this.settings = hosts.fallback;
+    this.#turn = new InTurn(connection, (error) => this.#fail(error));
+    const { unauthenticatedTimeout } = this.settings;
+    this.#deadline = setTimeout(() => this.#tooLate(), unauthenticatedTimeout);
+  }
+
+  get domain(): string {
+    return this.settings.domain.name;
+  }
+
+  get transport(): Connection["transport"] {
+    return this.connection.transport;
+  }
+
+  get remoteAddress(): string {
+    return this.connection.remoteAddress;
+  }
+
+  get secure(): boolean {
+    return this.connection.secure;
+  }
+
+  get standalone(): boolean {
+    return this.connection.transport !== "tcp";
+  }
+
+  get authenticated(): Jid | undefined {
+    return this.account?.jid;
+  }
+
+  get tls(): TlsFacts | undefined {
+    this.#tls ??= this.connection.tlsFacts();
+    return this.#tls;
+  }
+
+  get log(): Logger {
+    this.#log ??= this.parentLog.child({ conn: this.id, address: this.remoteAddress });
+    return this.#log;
+  }
+
+  onHeader(header: Element): void {
+    this.#turn.take(() => this.#begin(header));
+  }
+
+  onElement(element: Element, inner: string | undefined): void {
+    if (this.#turn.busy) this.#turn.take(() => this.#receive(element, inner));
+    else this.#turn.run(this.#receive, this, element, inner);
+  }
+
+  onFooter(): void {
+    this.#turn.take(() => this.close());
+  }
+
+  onError(error: StreamError): void {
+    this.#turn.take(() => this.#fail(error));
+  }
+
+  onGone(reason: string): void {
+    clearTimeout(this.#deadline);
+    this.#turn.gone();
+    this.session?.end();
+    this.#turn.take(() => this.#unbind(reason));
+    this.#turn.take(() => this.onEnded(this) as undefined);
+  }
+
+  // What a session may do with its stream.
+
+  write(text: string, receipt?: Receipt): void {
+    this.connection.write(text, receipt);
+  }
+
+  /** Ends the stream: error if any, footer, connection. RFC 6120 §4.4, §4.9.1 */
+  close(error?: StreamError): undefined {
+    if (this.#phase === "closed") return;
+    this.#phase = "closed";
+    clearTimeout(this.#deadline);
+    if (error) {
+      // §4.9.1.2: an error before the header still comes after one.
+      if (!this.#answered) this.#answer();
+      const element = error.toElement();
+      if (this.standalone) element.attrs["xmlns:stream"] = NS_STREAM;
+      this.connection.write(serialize(element));
+    }
+    this.connection.end();
+  }
+
+  // What the features use.
+
+  send(element: Element): void {
+    this.connection.write(serialize(element, this.standalone ? undefined : NS_CLIENT));
+  }
+
+  /** A fresh stream begins: after TLS and after SASL. RFC 6120 §4.3.3 */
+  expectHeader(): void {
+    this.#phase = "header";
+    this.#answered = false;
+    this.#tls = undefined;
+    this.id = newId();
+  }
+
+  /** RFC 6120 §6.4.6 */
+  loggedIn(account: Account, anonymous: boolean): void {
+    this.account = account;
+    this.#anonymous = anonymous;
+    this.saslExchange = undefined;
+    this.#log = this.log.child({ account: account.jid.text });
+    this.connection.setLimits(this.settings.limits);
+    this.connection.restart();
+    this.expectHeader();
+  }
+
+  /** @throws StanzaError */
+  async bind(wanted: string | undefined): Promise<Jid> {
+    const { binder, domain } = this.settings;
+    const session = await binder.bind(this.account as Account, this.#anonymous, wanted, domain.hooks, this);
+    // The client went away while somebody else was made to give way.
+    if (this.#phase === "closed") {
+      await binder.unbind(session, domain.hooks, "closed by the client");
+      throw new StreamError("connection-timeout");
+    }
+    this.session = session;
+    clearTimeout(this.#deadline);
+    return session.jid;
+  }
+
+  /** The client has been told its JID. */
+  async bound(): Promise<void> {
+    this.#phase = "bound";
+    const session = this.session as ClientSession;
+    await this.settings.domain.hooks.fire("session:bound", { session });
+    this.log.info({ resource: session.jid.resource }, "session bound");
+  }
+
+  #begin(element: Element): Done {
+    if (this.#phase !== "header") throw new StreamError("bad-format", "a second stream header");
+    const header = readHeader(element);
+    this.#header = header;
+    const settings = this.hosts.find(header.to);
+    // After the first header the domain stands.
+    if (!settings || (this.account && settings !== this.settings)) throw new StreamError("host-unknown");
+    this.settings = settings;
+    if (header.from && this.account && !header.from.sameBare(this.account.jid)) throw new StreamError("invalid-from");
+    this.#answer();
+    return this.#offer();
+  }
+
+  #answer(): void {
+    this.#answered = true;
+    this.connection.writeHeader(answerHeader(this.domain, this.id, this.#header));
+  }
+
+  #offer(): Done {
+    const offer = xml("stream:features");
+    if (this.standalone) offer.attrs["xmlns:stream"] = NS_STREAM;
+    for (const feature of this.features) {
+      const offered = feature.offer(this);
+      if (offered) offer.append(...(Array.isArray(offered) ? offered : [offered]));
+    }
+    const hooked = this.settings.domain.hooks.fire("stream:features", { stream: this, offer });
+    this.#phase = "negotiating";
+    if (hooked instanceof Promise) return hooked.then(() => this.connection.write(serialize(offer)));
+    this.connection.write(serialize(offer));
+    return undefined;
+  }
+
+  #receive(element: Element, inner: string | undefined): Done {
+    if (this.#phase === "closed") return undefined;
+    if (this.#phase === "bound" && isStanza(element)) return this.#stanza(element, inner);
+    const feature = this.features.find((one) => one.accepts?.(element, this));
+    if (feature?.negotiate && feature.offer(this)) return feature.negotiate(element, this);
+    if (!isStanza(element)) throw new StreamError("unsupported-stanza-type");
+    if (this.account) throw new StreamError("not-authorized", "no resource is bound");
+    return this.#unauthenticated(element);
+  }
+
+  #stanza(element: Element, inner: string | undefined): Done {
+    const session = this.session as ClientSession;
+    const lang = this.#header?.lang;
+    // RFC 6120 §8.1.5: what the stream's language is must be known to those who do not see the stream.
+    if (lang !== undefined && element.attrs["xml:lang"] === undefined) element.attrs["xml:lang"] = lang;
+    let stanza: Stanza;
+    try {
+      stanza = Stanza.of(element, inner);
+    } catch (error) {
+      if (error instanceof StanzaError) this.#malformed(element, error, session);
+      return undefined;
+    }
+    return this.settings.inbound.receive(session, stanza);
+  }
+
+  /** An address that is no JID: the answer comes from the account, since nobody has that address. */
+  #malformed(element: Element, error: StanzaError, session: ClientSession): void {
+    delete element.attrs.to;
+    delete element.attrs.from;
+    const reply = Stanza.of(element).withAddresses(session.jid, session.account.jid).errorReply(error);
+    if (reply) session.send(reply);
+  }
+
+  /** RFC 6120 §4.9.3.12, unless a plugin (in-band registration) takes it. */
+  async #unauthenticated(iq: Element): Promise<void> {
+    const reply = (answer: Element) => this.send(answer);
+    const handled =
+      iq.name === "iq" &&
+      (await this.settings.domain.hooks.fire("stream:unauthenticated", { stream: this, iq, reply }));
+    if (!handled) throw new StreamError("not-authorized");
+  }
+
+  #fail(error: unknown): undefined {
+    if (error instanceof StreamError) {
+      this.log.info({ condition: error.condition, why: error.text }, "stream ended with an error");
+      this.close(error);
+    } else {
+      this.log.error({ err: error }, "stream ended: it could not be handled");
+      this.close(new StreamError("internal-server-error"));
+    }
+  }
+
+  #tooLate(): void {
+    this.#fail(new StreamError("connection-timeout", "not logged in within the time allowed"));
+  }
+
+  #unbind(reason: string): Done {
+    this.#phase = "closed";
+    if (!this.session) return undefined;
+    this.log.info({ reason }, "session ended");
+    return this.settings.binder.unbind(this.session, this.settings.domain.hooks, reason);
+  }
+}
+
+function isStanza(element: Element): boolean {
+  return isStanzaName(element.name) && (element.attrs.xmlns === undefined || element.attrs.xmlns === NS_CLIENT);
+}
+
+/** RFC 6120 §4.7.3: unique and unguessable. */
+function newId(): string {
+  return randomBytes(12).toString("base64url");
+}

@@ -1,0 +1,12 @@
+import { xml } from "../xml/element.js";
+import type { Feature } from "./negotiation.js";
+
+/** XEP-0478: what a client may send, before and after it has logged in. */
+export const limits: Feature = {
+  name: "limits",
+  offer({ settings, account }) {
+    const { maxBytes } = account ? settings.limits : settings.unauthenticatedLimits;
+    const idle = settings.idleTimeout > 0 ? xml("idle-seconds", null, String(settings.idleTimeout / 1000)) : undefined;
+    return xml("limits", { xmlns: "urn:xmpp:stream-limits:0" }, xml("max-bytes", null, String(maxBytes)), idle);
+  },
+};

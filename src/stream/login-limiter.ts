@@ -1,0 +1,24 @@
+import { LRUCache } from "lru-cache";
+
+/** Failed logins by network address within a window. Holds a bounded number of addresses; the least recent are forgotten. */
+export class LoginLimiter {
+  readonly #failures: LRUCache<string, { count: number }>;
+
+  /** @param window ms */
+  constructor(
+    private readonly count: number,
+    window: number,
+  ) {
+    this.#failures = new LRUCache({ max: 50_000, ttl: window });
+  }
+
+  allows(address: string): boolean {
+    return (this.#failures.get(address)?.count ?? 0) < this.count;
+  }
+
+  failed(address: string): void {
+    const known = this.#failures.get(address);
+    if (known) known.count += 1;
+    else this.#failures.set(address, { count: 1 });
+  }
+}

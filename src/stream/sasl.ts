@@ -1,0 +1,131 @@
+import { randomUUID } from "node:crypto";
+import { mechanisms } from "../auth/mechanisms.js";
+import { type AuthContext, type Mechanism, type Outcome, SaslError } from "../auth/types.js";
+import { type Element, serialize, xml } from "../xml/element.js";
+import { StreamError } from "../xmpp/errors.js";
+import { Jid } from "../xmpp/jid.js";
+import type { ClientStream } from "./client-stream.js";
+import { externalIdentities } from "./external.js";
+import type { Feature } from "./negotiation.js";
+
+export const NS_SASL = "urn:ietf:params:xml:ns:xmpp-sasl";
+const NS_CHANNEL_BINDING = "urn:xmpp:sasl-cb:0";
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+/** Names of the mechanisms that this connection may use now, strongest first. */
+function offered(stream: ClientStream): string[] {
+  const { secure } = stream;
+  if (stream.account || (stream.settings.tlsRequired && !secure)) return [];
+  const bindings = stream.tls?.bindings.size ?? 0;
+  return mechanisms
+    .filter(({ name, plus }) => {
+      if (name === "ANONYMOUS") return stream.settings.anonymous;
+      if (!stream.settings.mechanisms.includes(name)) return false;
+      if (name === "EXTERNAL") return externalIdentities(stream).length > 0;
+      if (name === "PLAIN") return secure || stream.settings.plainWithoutTls;
+      return !plus || bindings > 0;
+    })
+    .map(({ name }) => name);
+}
+
+/** RFC 6120 §6, XEP-0440. */
+export const sasl: Feature = {
+  name: "sasl",
+  offer(stream) {
+    const names = offered(stream);
+    if (names.length === 0) return undefined;
+    const list = xml("mechanisms", { xmlns: NS_SASL }, ...names.map((name) => xml("mechanism", null, name)));
+    const types = [...(stream.tls?.bindings.keys() ?? [])];
+    if (!names.some((name) => name.endsWith("-PLUS"))) return list;
+    const binding = types.map((type) => xml("channel-binding", { type }));
+    return [list, xml("sasl-channel-binding", { xmlns: NS_CHANNEL_BINDING }, ...binding)];
+  },
+  accepts: (element) => element.getNS() === NS_SASL,
+  negotiate: (element, stream) => step(element, stream),
+};
+
+async function step(element: Element, stream: ClientStream): Promise<void> {
+  try {
+    const outcome = await exchange(element, stream);
+    if (outcome.kind === "challenge") send(stream, "challenge", outcome.data);
+    else await succeed(outcome, stream);
+  } catch (error) {
+    fail(error, stream);
+  }
+}
+
+async function exchange(element: Element, stream: ClientStream): Promise<Outcome> {
+  switch (element.getName()) {
+    case "auth": {
+      stream.saslExchange = begin(element, stream);
+      const text = element.getText();
+      // RFC 6120 §6.4.2: no initial response at all; the mechanism waits for one.
+      if (text === "") return { kind: "challenge", data: Buffer.alloc(0) };
+      return stream.saslExchange.step(text === "=" ? Buffer.alloc(0) : decode(text));
+    }
+    case "response": {
+      if (!stream.saslExchange) throw new SaslError("malformed-request");
+      return stream.saslExchange.step(decode(element.getText()));
+    }
+    case "abort":
+      throw new SaslError("aborted");
+    default:
+      throw new SaslError("malformed-request");
+  }
+}
+
+function begin(element: Element, stream: ClientStream): Mechanism {
+  if (!stream.settings.loginLimiter.allows(stream.remoteAddress)) throw new SaslError("temporary-auth-failure");
+  const names = offered(stream);
+  const found = mechanisms.find(({ name }) => name === element.attrs.mechanism && names.includes(name));
+  if (found) return found.create(context(stream, names));
+  if (names.length === 0) throw new SaslError("encryption-required");
+  throw new SaslError("invalid-mechanism");
+}
+
+function context(stream: ClientStream, names: string[]): AuthContext {
+  const { settings } = stream;
+  return {
+    domain: stream.domain,
+    credentials: async (username) => settings.credentials(Jid.of(username, stream.domain)),
+    bindings: stream.tls?.bindings ?? new Map(),
+    offeredPlus: names.some((name) => name.endsWith("-PLUS")),
+    secret: settings.secret,
+    iterations: settings.iterations,
+    externalIdentities: externalIdentities(stream),
+  };
+}
+
+function decode(text: string): Buffer {
+  // RFC 6120 §6.5.5: white space and missing padding are no base 64 either.
+  if (!BASE64.test(text)) throw new SaslError("incorrect-encoding");
+  return Buffer.from(text, "base64");
+}
+
+async function succeed(outcome: Outcome & { kind: "success" }, stream: ClientStream): Promise<void> {
+  const jid = Jid.of(outcome.anonymous ? randomUUID() : outcome.username, stream.domain);
+  const account = outcome.anonymous ? { id: 0, jid } : await stream.settings.account(jid);
+  // The account went away between two steps.
+  if (!account) throw new SaslError("not-authorized");
+  send(stream, "success", outcome.data);
+  stream.loggedIn(account, outcome.anonymous === true);
+}
+
+function send(stream: ClientStream, name: string, data: Buffer | undefined): void {
+  const text = data === undefined ? undefined : data.length === 0 && name === "success" ? "=" : data.toString("base64");
+  stream.connection.write(serialize(xml(name, { xmlns: NS_SASL }, text || undefined)));
+}
+
+function fail(error: unknown, stream: ClientStream): void {
+  stream.saslExchange = undefined;
+  if (!(error instanceof SaslError)) stream.log.error({ err: error }, "login could not be checked");
+  const condition = error instanceof SaslError ? error.condition : "temporary-auth-failure";
+  stream.connection.write(serialize(xml("failure", { xmlns: NS_SASL }, xml(condition))));
+  if (condition === "not-authorized") stream.settings.loginLimiter.failed(stream.remoteAddress);
+  stream.log.info({ condition }, "login failed");
+  stream.failedLogins += 1;
+  // RFC 6120 §6.4.5
+  if (stream.failedLogins >= stream.settings.attemptsPerConnection) {
+    throw new StreamError("policy-violation", "too many failed logins");
+  }
+}

@@ -1,0 +1,214 @@
+import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
+import type { Receipt } from "../session/session.js";
+import { type Attrs, type Element, openingTag } from "../xml/element.js";
+import { type ParserHandler, type ParserLimits, StreamParser } from "../xml/parser.js";
+import { StreamError } from "../xmpp/errors.js";
+import type { Connection, ConnectionHandler, TlsFacts } from "./connection.js";
+import { flushSoon } from "./outbox.js";
+import type { TlsSettings } from "./tls.js";
+
+export interface TcpOptions {
+  limits: ParserLimits;
+  /** Bytes that may wait for a slow reader. */
+  sendBuffer: number;
+  /** ms to wait for the other side to close. */
+  closeTimeout: number;
+  /** ms of silence after which the connection is given up; 0 = never. */
+  idleTimeout: number;
+  /** ms of silence after which the operating system probes the other side; 0 = never. */
+  keepAlive: number;
+  tls: TlsSettings;
+}
+
+/** Framing of XMPP over TCP: RFC 6120 §3 and §4. */
+export class TcpConnection implements Connection, ParserHandler {
+  readonly transport = "tcp";
+  readonly remoteAddress: string;
+  handler!: ConnectionHandler;
+  #socket: Socket;
+  #parser: StreamParser | undefined;
+  #limits: ParserLimits;
+  readonly #options: TcpOptions;
+  #out = "";
+  #receipts: Receipt[] = [];
+  /** Receipts of bytes on their way to the network. */
+  #sent: Receipt[][] = [];
+  #state: "open" | "ending" | "gone" = "open";
+  /** The header went out: the footer is owed. */
+  #footerOwed = false;
+  /** What arrives is not read any more: TLS is about to start, or the stream is broken. */
+  #deaf = false;
+  #cut: NodeJS.Timeout | undefined;
+  #goneReason = "closed by the client";
+
+  /** @param direct TLS from the first byte, XEP-0368. */
+  constructor(socket: Socket, options: TcpOptions, direct = false) {
+    this.#options = options;
+    this.#limits = options.limits;
+    this.remoteAddress = socket.remoteAddress ?? "unknown";
+    if (options.keepAlive > 0) socket.setKeepAlive(true, options.keepAlive);
+    this.#socket = direct ? options.tls.wrap(socket, undefined) : socket;
+    this.#listen(this.#socket);
+  }
+
+  get secure(): boolean {
+    return this.#socket instanceof TLSSocket;
+  }
+
+  get canStartTls(): boolean {
+    return !this.secure;
+  }
+
+  get queued(): number {
+    return this.#socket.writableLength + this.#out.length;
+  }
+
+  tlsFacts(): TlsFacts | undefined {
+    const socket = this.#socket;
+    return socket instanceof TLSSocket ? this.#options.tls.facts(socket) : undefined;
+  }
+
+  setLimits(limits: ParserLimits): void {
+    this.#limits = limits;
+  }
+
+  restart(): void {
+    this.#parser = undefined;
+  }
+
+  writeHeader(attrs: Attrs): void {
+    this.#footerOwed = true;
+    const all = { xmlns: "jabber:client", "xmlns:stream": "http://etherx.jabber.org/streams", ...attrs };
+    this.write(`<?xml version='1.0'?>${openingTag("stream:stream", all)}>`);
+  }
+
+  write(text: string, receipt?: Receipt): void {
+    if (this.#state !== "open") {
+      receipt?.failed();
+      return;
+    }
+    if (this.#out === "" && this.#receipts.length === 0) flushSoon(this);
+    this.#out += text;
+    if (receipt) this.#receipts.push(receipt);
+  }
+
+  flush(): void {
+    if (this.#out === "" || this.#state === "gone") return;
+    const text = this.#out;
+    this.#out = "";
+    if (this.#receipts.length === 0) {
+      this.#socket.write(text);
+    } else {
+      this.#sent.push(this.#receipts);
+      this.#receipts = [];
+      this.#socket.write(text, (error) => this.#written(error));
+    }
+    // A reader that falls behind by more than the bound is cut, so that it costs nobody else memory.
+    if (this.#socket.writableLength > this.#options.sendBuffer) this.#give("reads too slowly");
+  }
+
+  startTls(domain: string): void {
+    this.#deaf = true;
+    this.flush();
+    // RFC 6120 §5.4.3.3: what was pipelined behind <starttls/> is not trusted; it has been read and is thrown away.
+    const plain = this.#socket;
+    for (const event of ["data", "error", "close", "timeout"]) plain.removeAllListeners(event);
+    this.#parser = undefined;
+    this.#footerOwed = false;
+    this.#socket = this.#options.tls.wrap(plain, domain);
+    this.#deaf = false;
+    this.#listen(this.#socket);
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    if (this.#state === "open") this.#socket.resume();
+  }
+
+  end(): void {
+    if (this.#state !== "open") return;
+    if (this.#footerOwed) this.write("</stream:stream>");
+    this.flush();
+    if ((this.#state as string) === "gone") return;
+    this.#state = "ending";
+    this.#goneReason = "closed by the server";
+    this.#socket.end();
+    // Whoever does not close his side in time is cut: RFC 6120 §4.4.
+    this.#cut = setTimeout(() => this.destroy(), this.#options.closeTimeout);
+    this.#socket.resume();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  onHeader(header: Element): void {
+    if (!this.#deaf) this.handler.onHeader(header);
+  }
+
+  onElement(element: Element, inner: string | undefined): void {
+    if (!this.#deaf) this.handler.onElement(element, inner);
+  }
+
+  onFooter(): void {
+    if (!this.#deaf) this.handler.onFooter();
+  }
+
+  #listen(socket: Socket): void {
+    socket.on("data", (bytes: Buffer) => this.#read(bytes));
+    socket.on("error", (error) => {
+      this.#goneReason = error.message;
+    });
+    socket.on("close", () => this.#gone());
+    if (this.#options.idleTimeout > 0) {
+      socket.setTimeout(this.#options.idleTimeout);
+      socket.on("timeout", () => this.handler.onError(new StreamError("connection-timeout")));
+    }
+  }
+
+  #read(bytes: Buffer): void {
+    if (this.#deaf || this.#state !== "open") return;
+    let rest: StreamParser | undefined;
+    try {
+      this.#parser ??= new StreamParser(this, this.#limits);
+      rest = this.#parser;
+      rest.write(bytes);
+    } catch (error) {
+      // Once the stream restarted, what its forerunner still had to say does not count.
+      if (rest !== this.#parser) return;
+      this.#deaf = true;
+      if (!(error instanceof StreamError)) throw error;
+      this.handler.onError(error);
+    }
+  }
+
+  #written(error: Error | null | undefined): void {
+    const receipts = this.#sent.shift();
+    if (receipts === undefined) return;
+    for (const receipt of receipts) {
+      if (error) receipt.failed();
+      else receipt.delivered();
+    }
+  }
+
+  #give(reason: string): void {
+    this.#goneReason = reason;
+    this.#socket.destroy();
+  }
+
+  #gone(): void {
+    if (this.#state === "gone") return;
+    this.#state = "gone";
+    clearTimeout(this.#cut);
+    const lost = [...this.#sent.flat(), ...this.#receipts];
+    this.#sent = [];
+    this.#receipts = [];
+    this.#out = "";
+    this.handler.onGone(this.#goneReason);
+    for (const receipt of lost) receipt.failed();
+  }
+}

@@ -1,0 +1,71 @@
+import { X509Certificate } from "node:crypto";
+import type { Socket } from "node:net";
+import { type SecureContext, type SecureVersion, TLSSocket, type TLSSocketOptions } from "node:tls";
+import type { TlsFacts } from "./connection.js";
+
+/** Looks certificates up by the name the client asked for (SNI). */
+export interface CertificateSource {
+  secureContext(servername: string | undefined): SecureContext;
+  /** RFC 5929 §4.1 */
+  certificateHash(servername: string | undefined): Buffer | undefined;
+}
+
+export interface TlsSettingsOptions {
+  minVersion: SecureVersion;
+  /** Channel-binding types to tell of. */
+  bindings: readonly string[];
+  clientCertificates: "off" | "request";
+}
+
+/** One way to speak TLS for all listeners: STARTTLS and direct TLS. */
+export class TlsSettings {
+  constructor(
+    readonly certificates: CertificateSource,
+    readonly options: TlsSettingsOptions,
+  ) {}
+
+  /** @param domain the stream's `to`, used where the client sends no SNI. */
+  wrap(socket: Socket, domain: string | undefined): TLSSocket {
+    const tls = new TLSSocket(socket, this.socketOptions(domain));
+    names.set(tls, domain);
+    // What breaks below TLS breaks the connection above it.
+    socket.on("error", (error) => tls.destroy(error));
+    return tls;
+  }
+
+  socketOptions(domain: string | undefined): TLSSocketOptions {
+    const { certificates } = this;
+    return {
+      isServer: true,
+      secureContext: certificates.secureContext(domain),
+      requestCert: this.options.clientCertificates === "request",
+      rejectUnauthorized: false,
+      // XEP-0368: direct TLS for clients is negotiated as "xmpp-client".
+      ALPNProtocols: ["xmpp-client"],
+      SNICallback: (name, done) => done(null, certificates.secureContext(name)),
+    };
+  }
+
+  facts(socket: TLSSocket): TlsFacts {
+    const name = (socket as { servername?: string | false }).servername || names.get(socket);
+    const protocol = socket.getProtocol() ?? "unknown";
+    const bindings = new Map<string, Buffer>();
+    for (const type of this.options.bindings) {
+      const hash = type === "tls-server-end-point" ? this.certificates.certificateHash(name || undefined) : undefined;
+      if (hash) bindings.set(type, hash);
+      // RFC 9266 §4.2: only where TLS 1.3, or the extended master secret that cannot be seen from here, makes it unique.
+      if (type === "tls-exporter" && protocol === "TLSv1.3") {
+        bindings.set(type, socket.exportKeyingMaterial(32, "EXPORTER-Channel-Binding", Buffer.alloc(0)));
+      }
+    }
+    return { protocol, bindings, clientCertificate: trustedCertificate(socket) };
+  }
+}
+
+const names = new WeakMap<TLSSocket, string | undefined>();
+
+function trustedCertificate(socket: TLSSocket): X509Certificate | undefined {
+  if (!socket.authorized) return undefined;
+  const raw = socket.getPeerCertificate()?.raw;
+  return raw ? new X509Certificate(raw) : undefined;
+}

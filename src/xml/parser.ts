@@ -1,0 +1,301 @@
+import { isAscii, isUtf8 } from "node:buffer";
+import { type SaxesAttributeNS, SaxesParser, type SaxesTagNS } from "saxes";
+import { StreamError } from "../xmpp/errors.js";
+import { type Attrs, Element } from "./element.js";
+
+/** Caps that hold before anything is built. */
+export interface ParserLimits {
+  /** Bytes of one first-level element, and of the stream header. */
+  maxBytes: number;
+  /** Levels of nesting inside the stream element. */
+  maxDepth: number;
+  /** Attributes of one element. */
+  maxAttributes: number;
+}
+
+export interface ParserHandler {
+  /** The stream header: an element without children, its namespace declarations among its attributes. */
+  onHeader(header: Element): void;
+  /**
+   * A whole first-level element.
+   * @param inner the text between its tags as it was read, where that is known; it can be written again as it stands.
+   */
+  onElement(element: Element, inner: string | undefined): void;
+  /** `</stream:stream>` */
+  onFooter(): void;
+}
+
+/** What the tokenizer says of a closing tag that closes something else. */
+const MISMATCH = /^(unexpected close tag|unmatched closing tag)/;
+const WHITESPACE = /^[ \t\r\n]*$/;
+const OPTIONS = { xmlns: true, position: false, defaultXMLVersion: "1.0", forceXMLVersion: true } as const;
+
+/**
+ * Strict streaming reader of one XML stream: XML 1.0 with namespaces, less what RFC 6120 §11.1 forbids.
+ *
+ * `write` throws a StreamError and the parser is dead afterwards: `not-well-formed` for what is no XML,
+ * `restricted-xml` for what XMPP forbids, `unsupported-encoding`/`not-well-formed` for what is no UTF-8,
+ * `policy-violation` for what is over a cap. Call it again only after a fresh parser was made.
+ */
+export class StreamParser {
+  readonly #sax = new SaxesParser(OPTIONS);
+  readonly #limits: ParserLimits;
+  readonly #handler: ParserHandler;
+  /** Bytes of a character that the last chunk cut in two; at most three. */
+  #tail: Buffer | undefined;
+  /** Prefixes declared on the stream header, for stanzas that lean on them. */
+  #outer: Attrs = {};
+  #depth = 0;
+  #current: Element | undefined;
+  #attributes = 0;
+  /** Bytes read of the first-level element under way, and whatever stands before it. */
+  #pending = 0;
+  /** Nothing but white space was read since the last first-level element. */
+  #clean = false;
+  #closed = false;
+  /** Offset in the text fed at which the last first-level element ended. */
+  #boundary = 0;
+  #chunk = "";
+  /** Where `#chunk` starts, in the tokenizer's own count. */
+  #chunkStart = 0;
+  #carry = false;
+  /** Where the content of the first-level element starts in `#chunk`, -1 when it started in an earlier one. */
+  #contentStart = -1;
+  /**
+   * A whole first-level element, not yet handed over: the tokenizer tells of a closing tag before it has compared its
+   * name with the opening one's, so that what is closed counts only when the next thing was read without complaint.
+   */
+  #whole: { element: Element | undefined; inner: string | undefined } | undefined;
+
+  constructor(handler: ParserHandler, limits: ParserLimits) {
+    this.#handler = handler;
+    this.#limits = limits;
+    const sax = this.#sax;
+    sax.on("error", (error) => {
+      if (MISMATCH.test(error.message)) this.#whole = undefined;
+      else this.#handOver();
+      throw malformed(error);
+    });
+    sax.on("xmldecl", (declaration) => checkDeclaration(declaration));
+    for (const event of ["doctype", "comment", "processinginstruction"] as const) {
+      sax.on(event, () => {
+        this.#handOver();
+        restricted();
+      });
+    }
+    sax.on("opentagstart", () => {
+      this.#handOver();
+      this.#attributes = 0;
+      if (this.#depth > this.#limits.maxDepth) throw tooMuch("elements nested deeper than allowed");
+    });
+    sax.on("attribute", (attribute) => this.#onAttribute(attribute));
+    sax.on("opentag", (tag) => this.#onOpen(tag));
+    sax.on("closetag", (tag) => this.#onClose(tag));
+    sax.on("text", (text) => this.#onText(text));
+    sax.on("cdata", (text) => this.#onText(text));
+  }
+
+  /** @throws StreamError, see the class. */
+  write(bytes: Buffer): void {
+    let rest = bytes;
+    while (rest.length > 0) {
+      // A slice never exceeds what the element under way may still take: whoever is still open after it is too large.
+      const room = this.#limits.maxBytes - this.#pending;
+      const part = rest.length > room ? rest.subarray(0, room) : rest;
+      rest = rest.subarray(part.length);
+      this.#feed(part);
+      if (this.#pending >= this.#limits.maxBytes) throw tooMuch("stanza larger than allowed");
+    }
+  }
+
+  #feed(bytes: Buffer): void {
+    const text = this.#decode(bytes);
+    if (text === "") {
+      this.#pending += bytes.length;
+      return;
+    }
+    // Keep-alives between stanzas (RFC 6120 §4.6.1) never reach the tokenizer, which would collect them.
+    if (this.#clean && WHITESPACE.test(text)) return;
+    this.#clean = false;
+    // The tokenizer keeps a carriage return at the end of a text back until it sees what follows.
+    this.#chunk = this.#carry ? `\r${text}` : text;
+    this.#contentStart = -1;
+    this.#boundary = -1;
+    this.#sax.write(text);
+    this.#handOver();
+    this.#carry = text.endsWith("\r");
+    this.#chunkStart += this.#chunk.length - (this.#carry ? 1 : 0);
+    if (this.#boundary < 0) {
+      this.#pending += bytes.length;
+    } else {
+      const left = this.#chunk.slice(this.#boundary);
+      this.#clean = WHITESPACE.test(left);
+      this.#pending = this.#clean ? 0 : Buffer.byteLength(left);
+    }
+    this.#chunk = "";
+  }
+
+  /** UTF-8 only (RFC 6120 §11.6); a character cut in two waits for its other half. */
+  #decode(bytes: Buffer): string {
+    let all = bytes;
+    if (this.#tail) {
+      all = Buffer.concat([this.#tail, bytes]);
+      this.#tail = undefined;
+    } else if (isAscii(bytes)) {
+      return bytes.toString("latin1");
+    }
+    const cut = all.length - incompleteTail(all);
+    if (cut < all.length) {
+      this.#tail = Buffer.from(all.subarray(cut));
+      all = all.subarray(0, cut);
+    }
+    if (!isUtf8(all)) throw new StreamError("not-well-formed", "the stream is not valid UTF-8");
+    return all.toString("utf8");
+  }
+
+  #onAttribute(attribute: { name: string }): void {
+    this.#attributes += 1;
+    if (this.#attributes > this.#limits.maxAttributes)
+      throw tooMuch(`too many attributes at ${attribute.name}`);
+  }
+
+  #onOpen(tag: SaxesTagNS): void {
+    if (this.#closed) throw malformed();
+    const element = this.#build(tag);
+    if (this.#depth === 0) {
+      this.#depth = 1;
+      this.#keepOuter(element.attrs);
+      this.#boundary = this.#sax.position - this.#chunkStart;
+      this.#handler.onHeader(element);
+      return;
+    }
+    if (this.#depth === 1) this.#contentStart = this.#sax.position - this.#chunkStart;
+    else {
+      element.parent = this.#current as Element;
+      element.parent.children.push(element);
+    }
+    this.#current = element;
+    this.#depth += 1;
+    this.#declareOuter(tag, element);
+  }
+
+  #onClose(tag: SaxesTagNS): void {
+    this.#handOver();
+    this.#depth -= 1;
+    if (this.#depth > 1) {
+      this.#current = (this.#current as Element).parent as Element;
+      return;
+    }
+    this.#boundary = this.#sax.position - this.#chunkStart;
+    if (this.#depth === 0) {
+      this.#closed = true;
+      this.#whole = { element: undefined, inner: undefined };
+      return;
+    }
+    this.#whole = { element: this.#current, inner: this.#innerText(tag) };
+    this.#current = undefined;
+  }
+
+  #handOver(): void {
+    const whole = this.#whole;
+    if (!whole) return;
+    this.#whole = undefined;
+    if (whole.element) this.#handler.onElement(whole.element, whole.inner);
+    else this.#handler.onFooter();
+  }
+
+  #innerText(tag: SaxesTagNS): string | undefined {
+    if (tag.isSelfClosing) return "";
+    if (this.#contentStart < 0) return undefined;
+    const end = this.#chunk.lastIndexOf("</", this.#boundary - 3);
+    const inner = this.#chunk.slice(this.#contentStart, end);
+    // XML 1.0 §2.11: a literal carriage return is read as a line feed, and is to be written as one.
+    return inner.includes("\r") ? undefined : inner;
+  }
+
+  #onText(text: string): void {
+    this.#handOver();
+    if (this.#depth > 1) {
+      const { children } = this.#current as Element;
+      const last = children.length - 1;
+      // An entity or CDATA section in a text makes several events of one text.
+      if (last >= 0 && typeof children[last] === "string") children[last] += text;
+      else children.push(text);
+    } else if (!WHITESPACE.test(text)) {
+      // RFC 6120 §4.9.3.1: only stanzas and white space stand on the first level.
+      throw new StreamError("bad-format", "text between stanzas");
+    }
+  }
+
+  #build(tag: SaxesTagNS): Element {
+    const element = new Element(tag.name);
+    const { attrs } = element;
+    for (const name in tag.attributes) {
+      const { value } = tag.attributes[name];
+      if (name === "__proto__") Object.defineProperty(attrs, name, { value, enumerable: true });
+      else attrs[name] = value;
+    }
+    return element;
+  }
+
+  #keepOuter(attrs: Attrs): void {
+    this.#outer = {};
+    for (const name in attrs) if (name.startsWith("xmlns:")) this.#outer[name] = attrs[name];
+  }
+
+  /** A stanza that leans on a prefix of the stream header takes the declaration along wherever it goes. */
+  #declareOuter(tag: SaxesTagNS, element: Element): void {
+    if (tag.prefix !== "" && tag.prefix !== "xml") this.#declare(tag.prefix, element);
+    for (const name in tag.attributes) {
+      const { prefix } = tag.attributes[name] as SaxesAttributeNS;
+      if (prefix !== "" && prefix !== "xml" && prefix !== "xmlns") this.#declare(prefix, element);
+    }
+  }
+
+  #declare(prefix: string, element: Element): void {
+    const key = `xmlns:${prefix}`;
+    let root = element;
+    for (;;) {
+      if (root.attrs[key] !== undefined) return;
+      if (!root.parent) break;
+      root = root.parent;
+    }
+    const uri = this.#outer[key];
+    if (uri !== undefined) root.attrs[key] = uri;
+  }
+}
+
+/** How many bytes at the end belong to a character that is not whole. */
+function incompleteTail(bytes: Buffer): number {
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const byte = bytes[bytes.length - back];
+    if ((byte & 0xc0) === 0x80) continue;
+    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+    return length > back ? back : 0;
+  }
+  return 0;
+}
+
+function restricted(): never {
+  // RFC 6120 §11.1
+  throw new StreamError("restricted-xml", "comments, processing instructions and DTDs are not allowed");
+}
+
+function tooMuch(text: string): StreamError {
+  return new StreamError("policy-violation", text);
+}
+
+function malformed(error?: Error): StreamError {
+  const text = error?.message;
+  // RFC 6120 §4.9.3.18, §11.1: a reference to an entity that XML does not define is restricted XML.
+  if (text?.startsWith("undefined entity")) return new StreamError("restricted-xml", "undefined entity");
+  return new StreamError("not-well-formed", text);
+}
+
+function checkDeclaration(declaration: { version?: string; encoding?: string }): void {
+  if (declaration.version !== "1.0") throw new StreamError("not-well-formed", "XML 1.0 expected");
+  // RFC 6120 §11.6
+  if (declaration.encoding && declaration.encoding.toLowerCase() !== "utf-8") {
+    throw new StreamError("unsupported-encoding");
+  }
+}

@@ -1,0 +1,123 @@
+/** Every error condition of RFC 6120, in one table each for streams and stanzas. */
+import { type Element, xml } from "../xml/element.js";
+
+export const NS_STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas";
+export const NS_STREAMS = "urn:ietf:params:xml:ns:xmpp-streams";
+
+/** RFC 6120 §4.9.3 */
+export const streamConditions = [
+  "bad-format",
+  "bad-namespace-prefix",
+  "conflict",
+  "connection-timeout",
+  "host-gone",
+  "host-unknown",
+  "improper-addressing",
+  "internal-server-error",
+  "invalid-from",
+  "invalid-namespace",
+  "invalid-xml",
+  "not-authorized",
+  "not-well-formed",
+  "policy-violation",
+  "remote-connection-failed",
+  "reset",
+  "resource-constraint",
+  "restricted-xml",
+  "see-other-host",
+  "system-shutdown",
+  "undefined-condition",
+  "unsupported-encoding",
+  "unsupported-feature",
+  "unsupported-stanza-type",
+  "unsupported-version",
+] as const;
+export type StreamCondition = (typeof streamConditions)[number];
+
+export type ErrorType = "auth" | "cancel" | "continue" | "modify" | "wait";
+
+/** RFC 6120 §8.3.3: each condition with the error type the RFC associates with it. */
+export const stanzaConditions = {
+  "bad-request": "modify",
+  conflict: "cancel",
+  "feature-not-implemented": "cancel",
+  forbidden: "auth",
+  gone: "cancel",
+  "internal-server-error": "cancel",
+  "item-not-found": "cancel",
+  "jid-malformed": "modify",
+  "not-acceptable": "modify",
+  "not-allowed": "cancel",
+  "not-authorized": "auth",
+  "policy-violation": "modify",
+  "recipient-unavailable": "wait",
+  redirect: "modify",
+  "registration-required": "auth",
+  "remote-server-not-found": "cancel",
+  "remote-server-timeout": "wait",
+  "resource-constraint": "wait",
+  "service-unavailable": "cancel",
+  "subscription-required": "auth",
+  "undefined-condition": "modify",
+  "unexpected-request": "wait",
+} as const satisfies Record<string, ErrorType>;
+export type StanzaCondition = keyof typeof stanzaConditions;
+
+export interface StanzaErrorOptions {
+  /** Overrides the type the RFC associates with the condition. */
+  type?: ErrorType;
+  /** Human-readable, English. */
+  text?: string;
+  /** Content of `<gone/>` and `<redirect/>`: an address. */
+  address?: string;
+  /** Application-specific condition, RFC 6120 §8.3.4. */
+  application?: Element;
+}
+
+/** What an iq handler or a hook throws to have the stanza answered by an error. */
+export class StanzaError extends Error {
+  readonly type: ErrorType;
+  constructor(
+    readonly condition: StanzaCondition,
+    readonly options: StanzaErrorOptions = {},
+  ) {
+    super(options.text ?? condition);
+    this.name = "StanzaError";
+    this.type = options.type ?? stanzaConditions[condition];
+  }
+
+  /** `<error/>` as RFC 6120 §8.3.2 has it. */
+  toElement(): Element {
+    const { text, address, application } = this.options;
+    return xml(
+      "error",
+      { type: this.type },
+      xml(this.condition, { xmlns: NS_STANZAS }, address),
+      text === undefined ? undefined : xml("text", { xmlns: NS_STANZAS, "xml:lang": "en" }, text),
+      application,
+    );
+  }
+}
+
+/** Ends a stream. RFC 6120 §4.9: stream errors are unrecoverable. */
+export class StreamError extends Error {
+  constructor(
+    readonly condition: StreamCondition,
+    readonly text?: string,
+    readonly application?: Element,
+  ) {
+    super(text ?? condition);
+    this.name = "StreamError";
+  }
+
+  /** `<stream:error/>`, RFC 6120 §4.9.2. The prefix `stream` is declared by the header, or by the caller. */
+  toElement(): Element {
+    return xml(
+      "stream:error",
+      null,
+      xml(this.condition, { xmlns: NS_STREAMS }),
+      this.text === undefined ? undefined : xml("text", { xmlns: NS_STREAMS, "xml:lang": "en" }, this.text),
+      this.application,
+    );
+  }
+}

@@ -1,0 +1,141 @@
+import { type Attrs, Element, type Node, openingTag, serializeChildren, xml } from "../xml/element.js";
+import { StanzaError } from "./errors.js";
+import { Jid } from "./jid.js";
+
+export const NS_CLIENT = "jabber:client";
+
+export type StanzaKind = "message" | "presence" | "iq";
+
+/**
+ * A stanza on its way: an element whose addresses are parsed, once. It may be shared by several recipients, so it is
+ * never edited: `withTo`, `withFrom`, `withChildren`, `reply` and `errorReply` make views and copies that share children.
+ */
+export class Stanza extends Element {
+  declare readonly name: StanzaKind;
+  declare readonly attrs: Readonly<Attrs>;
+  declare readonly children: Node[];
+  /** The children as text, made once and shared by all views; set by the parser from what it read. */
+  #inner: string | undefined;
+
+  /** @param attrs must agree with `from` and `to`. */
+  private constructor(
+    kind: StanzaKind,
+    attrs: Attrs,
+    readonly from: Jid | undefined,
+    readonly to: Jid | undefined,
+    children: Node[],
+    inner?: string,
+  ) {
+    super(kind);
+    (this as { attrs: Attrs }).attrs = attrs;
+    (this as { children: Node[] }).children = children;
+    this.#inner = inner;
+  }
+
+  /**
+   * From an element that the caller hands over.
+   * @param inner text of the children as it was read, if known.
+   * @throws StanzaError `jid-malformed` where `to` or `from` is no JID (RFC 6120 §8.3.3.8).
+   */
+  static of(element: Element, inner?: string): Stanza {
+    const { attrs } = element;
+    const to = attrs.to === undefined ? undefined : parseAddress(attrs.to);
+    const from = attrs.from === undefined ? undefined : parseAddress(attrs.from);
+    if (to && attrs.to !== to.text) attrs.to = to.text;
+    if (from && attrs.from !== from.text) attrs.from = from.text;
+    if (attrs.xmlns === undefined) attrs.xmlns = NS_CLIENT;
+    const stanza = new Stanza(element.name as StanzaKind, attrs, from, to, element.children, inner);
+    for (const child of element.children) if (typeof child === "object") child.parent = stanza;
+    return stanza;
+  }
+
+  /** Builds one: `Stanza.make("message", { to, type: "chat" }, xml("body", {}, "hi"))`. */
+  static make(
+    kind: StanzaKind,
+    attrs: { from?: Jid; to?: Jid; type?: string; id?: string; "xml:lang"?: string },
+    ...children: (Node | undefined | null)[]
+  ): Stanza {
+    const { from, to, ...rest } = attrs;
+    return Stanza.of(xml(kind, { xmlns: NS_CLIENT, ...rest, from: from?.text, to: to?.text }, ...children));
+  }
+
+  get kind(): StanzaKind {
+    return this.name;
+  }
+
+  get type(): string | undefined {
+    return this.attrs.type;
+  }
+
+  get id(): string | undefined {
+    return this.attrs.id;
+  }
+
+  withTo(to: Jid): Stanza {
+    return this.#view({ ...this.attrs, to: to.text }, this.from, to);
+  }
+
+  withFrom(from: Jid): Stanza {
+    return this.#view({ ...this.attrs, from: from.text }, from, this.to);
+  }
+
+  withAddresses(from: Jid, to: Jid): Stanza {
+    return this.#view({ ...this.attrs, from: from.text, to: to.text }, from, to);
+  }
+
+  /** The same stanza with other children. The children are taken over: hand in fresh elements or ones that nobody edits. */
+  withChildren(children: Node[]): Stanza {
+    return new Stanza(this.name, { ...this.attrs }, this.from, this.to, children);
+  }
+
+  /** The same stanza with further children at its end. */
+  withAppended(...children: Node[]): Stanza {
+    return this.withChildren([...this.children, ...children]);
+  }
+
+  /** The result of an iq: addresses swapped, same id. RFC 6120 §8.2.3 */
+  reply(...children: (Node | undefined)[]): Stanza {
+    return Stanza.make("iq", { from: this.to, to: this.from, type: "result", id: this.id }, ...children);
+  }
+
+  /**
+   * The stanza that answers this one with an error; undefined where none may be sent: an error is never answered by an
+   * error, nor is a result (RFC 6120 §8.3.1, §8.2.3).
+   */
+  errorReply(error: StanzaError): Stanza | undefined {
+    if (this.type === "error" || (this.kind === "iq" && this.type === "result")) return undefined;
+    return Stanza.make(
+      this.kind,
+      { from: this.to, to: this.from, type: "error", id: this.id },
+      error.toElement(),
+    );
+  }
+
+  /**
+   * The stanza as text for a stream whose default namespace is the stanza's own.
+   * @param standalone true where nothing around declares that namespace (WebSocket frames, storage).
+   */
+  text(standalone = false): string {
+    const head = openingTag(this.name, this.attrs, standalone ? undefined : this.attrs.xmlns);
+    this.#inner ??= serializeChildren(this, this.attrs.xmlns);
+    return this.#inner === "" ? `${head}/>` : `${head}>${this.#inner}</${this.name}>`;
+  }
+
+  override toString(): string {
+    return this.text(true);
+  }
+
+  #view(attrs: Attrs, from: Jid | undefined, to: Jid | undefined): Stanza {
+    return new Stanza(this.name, attrs, from, to, this.children, this.#inner);
+  }
+}
+
+function parseAddress(text: string): Jid {
+  const jid = Jid.tryParse(text);
+  if (!jid) throw new StanzaError("jid-malformed");
+  return jid;
+}
+
+export function isStanzaName(name: string): name is StanzaKind {
+  return name === "message" || name === "presence" || name === "iq";
+}
