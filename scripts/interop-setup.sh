@@ -8,7 +8,7 @@
 set -eu
 
 # python3-slixmpp, profanity, gajim: the clients. tmux: profanity's terminal. The rest is Gajim's desktop.
-packages="python3-slixmpp profanity tmux gajim gir1.2-gtksource-4 xvfb openbox dbus-x11 xdotool imagemagick procps"
+packages="python3-slixmpp profanity tmux gajim xvfb openbox dbus-daemon xdotool imagemagick fonts-dejavu-core"
 user="${INTEROP_USER:-sluice-interop}"
 
 say() { printf 'interop-setup: %s\n' "$*"; }

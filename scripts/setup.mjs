@@ -1,8 +1,7 @@
 // Makes a checkout ready: installs what package-lock.json names and is missing, and builds what changed.
 // No dependencies: it runs before there are any.
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, statSync } from "node:fs";
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -17,7 +16,9 @@ function run(what, command, args) {
   console.log(what);
   const { status, error } = spawnSync(command, args, { cwd: root, stdio: "inherit" });
   if (error || status !== 0) {
-    console.error(`"${command} ${args.join(" ")}" failed${error ? `: ${error.message}` : ""}; what it printed says why.`);
+    console.error(
+      `"${command} ${args.join(" ")}" failed${error ? `: ${error.message}` : ""}; what it printed says why.`,
+    );
     process.exit(status || 1);
   }
 }
@@ -36,7 +37,8 @@ function installed() {
 function newest(folder) {
   let time = 0;
   for (const entry of readdirSync(join(root, folder), { withFileTypes: true, recursive: true })) {
-    if (entry.isFile()) time = Math.max(time, statSync(join(entry.parentPath ?? entry.path, entry.name)).mtimeMs);
+    if (entry.isFile())
+      time = Math.max(time, statSync(join(entry.parentPath ?? entry.path, entry.name)).mtimeMs);
   }
   return time;
 }

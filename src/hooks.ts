@@ -128,6 +128,13 @@ export class Hooks {
   }
 }
 
+/** What was thrown in the end, where a hook's own work ran into another hook that threw. */
+export function causeOf(error: unknown): unknown {
+  let cause = error;
+  while (cause instanceof HookError) cause = cause.cause;
+  return cause;
+}
+
 /** A hook threw. `cause` is what it threw: a StanzaError is meant for the sender, anything else is a fault of the owner. */
 export class HookError extends Error {
   constructor(

@@ -2,13 +2,13 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
 import { AccountAdmin } from "./admin/accounts.js";
-import { ControlServer, controlPath } from "./admin/control.js";
 import { handleControl } from "./admin/commands.js";
+import { ControlServer, controlPath } from "./admin/control.js";
 import { type LoadedConfig, validatePlugins } from "./config/loader.js";
 import type { Config, ListenerConfig } from "./config/schema.js";
 import type { Logger } from "./log.js";
-import type { ContextParts } from "./plugin/context.js";
 import { chosenFor, pluginNames } from "./plugin/chosen.js";
+import type { ContextParts } from "./plugin/context.js";
 import { loadPlugins, PluginHost, schemasOf } from "./plugin/host.js";
 import { KeyedTurns } from "./plugin/keyed-turns.js";
 import { Delivery } from "./router/delivery.js";
@@ -101,7 +101,13 @@ export class Server {
       cache,
     });
     const drains = new Drains(registry, storage.messages, messageLog, log.child({ area: "offline" }));
-    const offline = new OfflineStorage(cache, storage.messages, messageLog, drains, config.offline.maxMessages);
+    const offline = new OfflineStorage(
+      cache,
+      storage.messages,
+      messageLog,
+      drains,
+      config.offline.maxMessages,
+    );
     const delivery = new Delivery(registry, cache, messageLog, drains);
     const domains = new Map(Object.keys(config.domains).map((name) => [name, new Domain(Jid.parse(name))]));
     this.domains = domains;
@@ -109,7 +115,15 @@ export class Server {
     const inbound = new Inbound(domains, router);
 
     const { iterations } = config.auth;
-    const parts: ContextParts = { iterations, storage, sessions: registry, accounts: cache, router, turns: new KeyedTurns(), log };
+    const parts: ContextParts = {
+      iterations,
+      storage,
+      sessions: registry,
+      accounts: cache,
+      router,
+      turns: new KeyedTurns(),
+      log,
+    };
     for (const domain of domains.values()) {
       offline.serve(domain);
       const host = new PluginHost(domain, parts, log.child({ area: "plugin" }));
@@ -117,7 +131,10 @@ export class Server {
       await host.start(chosenFor(config, plugins, options.get(domain.name) ?? new Map()));
     }
 
-    const binder = new Binder(registry, config.session, log.child({ area: "session" }));
+    const binder = new Binder(registry, config.session, log.child({ area: "session" }), (stanza) =>
+      delivery.lost(stanza),
+    );
+    this.#undo.push(() => binder.endHibernating());
     const hosts = await streamHosts(config, domains, storage, cache, inbound, binder);
     const tls = new TlsSettings(this.#certificates, {
       minVersion: config.tls.minVersion,
@@ -191,7 +208,7 @@ async function streamHosts(
   inbound: Inbound,
   binder: Binder,
 ): Promise<StreamHosts> {
-  const { auth, stream, tls } = config;
+  const { auth, session, stream, tls } = config;
   const caps = { maxDepth: stream.maxDepth, maxAttributes: stream.maxAttributes };
   const shared = {
     tlsRequired: tls.required,
@@ -205,6 +222,14 @@ async function streamHosts(
     secret: await deploymentSecret(storage),
     iterations: auth.iterations,
     loginLimiter: new LoginLimiter(auth.attemptsPerAddress.count, auth.attemptsPerAddress.window),
+    managed: {
+      maxUnacked: session.maxUnacked,
+      maxUnackedSize: session.maxUnackedSize,
+      answerTimeout: session.answerTimeout,
+      askAfter: 10,
+      askDelay: 500,
+    },
+    resumeTimeout: session.resumeTimeout,
     inbound,
     binder,
     credentials: (jid: Jid) => storage.accounts.credentials(jid),

@@ -127,7 +127,13 @@ describe("the limit of contacts", () => {
   });
 
   it("has a default, as all limits have", () => {
-    assert.deepEqual(rosterOptions.parse({}), { maxContacts: 1000, maxGroups: 32, maxNameLength: 255 });
+    assert.deepEqual(rosterOptions.parse({}), {
+      maxContacts: 1000,
+      maxGroups: 32,
+      maxNameLength: 255,
+      maxRequests: 250,
+      maxRequestSize: 16_384,
+    });
     assert.equal(rosterOptions.safeParse({ maxContacts: 0 }).success, false);
     assert.equal(rosterOptions.safeParse({ contacts: 5 }).success, false);
   });

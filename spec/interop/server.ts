@@ -33,15 +33,18 @@ export interface RunningServer {
 
 export interface ServerOptions {
   users: readonly { name: string; password: string }[];
+  /** Options other than those shipped, as `key=value`. */
+  settings?: readonly string[];
 }
 
 /** Resolves when the server listens. Throws an Error with its log when it does not come up. */
-export async function startServer({ users }: ServerOptions): Promise<RunningServer> {
+export async function startServer({ users, settings = [] }: ServerOptions): Promise<RunningServer> {
   // Open to all, as Gajim runs under another user and reads the certificate; the data is in a folder that is not.
   const folder = await tempFolder("server", 0o755);
   const config = join(folder.path, "sluice.yaml");
   await writeFile(config, CONFIG);
-  const common = ["--config", config, "--set", `data=${join(folder.path, "data")}`];
+  const set = [`data=${join(folder.path, "data")}`, ...settings].flatMap((setting) => ["--set", setting]);
+  const common = ["--config", config, ...set];
   let server: Child | undefined;
   try {
     for (const user of users) await addUser(common, user);

@@ -9,6 +9,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import createKnex, { type Knex } from "knex";
+import { knexLog } from "../../src/storage/knex/knex-log.js";
+import { silentLog } from "./silent-log.js";
 
 const run = promisify(execFile);
 
@@ -54,8 +56,9 @@ const KINDS: Record<ServerName, Kind> = {
     init: async (programs, folder, person) => {
       const password = join(folder, "password");
       await writeFile(password, PASSWORD);
-      // The encoding is UTF-8 by our wish and the order by language, as most systems have it: ours must not depend on it.
-      const options = ["--encoding=UTF8", "--locale=C.UTF-8", "--auth=scram-sha-256", "--no-sync"];
+      // An order by language, as most systems have it: what is compared exactly must not depend on that.
+      const order = ["--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US"];
+      const options = ["--encoding=UTF8", "--auth=scram-sha-256", "--no-sync", ...order];
       const access = [`--username=${USER}`, `--pwfile=${password}`];
       await run(join(programs, "initdb"), [...options, ...access, join(folder, "data")], person);
     },
@@ -179,6 +182,7 @@ class Server {
       client: driver,
       connection: driver === "pg" ? { connectionString: url } : ({ uri: url } as Knex.MySql2ConnectionConfig),
       pool: { min: 0, max: 1 },
+      log: knexLog(silentLog),
     });
     try {
       await question(db);

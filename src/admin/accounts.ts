@@ -23,7 +23,8 @@ export class AccountAdmin {
   async add(jid: string, password: string): Promise<void> {
     const account = this.#own(jid);
     const credentials = await deriveCredentials(password, this.iterations);
-    if (!(await this.accounts.create(account, credentials))) throw new AdminError(`The account ${account} exists already.`);
+    if (!(await this.accounts.create(account, credentials)))
+      throw new AdminError(`The account ${account} exists already.`);
     this.running?.cache.forget(account);
   }
 
@@ -63,7 +64,9 @@ export class AccountAdmin {
       throw new AdminError(`${text} is no account address; write name@domain.`);
     }
     if (!this.domains.includes(jid.domain)) {
-      throw new AdminError(`${jid.domain} is not served here; it would have to stand under domains in the config.`);
+      throw new AdminError(
+        `${jid.domain} is not served here; it would have to stand under domains in the config.`,
+      );
     }
     return jid;
   }

@@ -1,6 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { AdminError } from "../admin/admin-error.js";
-import { loadConfig, type LoadedConfig } from "../config/loader.js";
+import { type LoadedConfig, loadConfig } from "../config/loader.js";
 import { SetupError } from "../config/setup-error.js";
 import { version } from "../version.js";
 import { checkConfig } from "./check.js";
@@ -38,11 +38,24 @@ function program(): Command {
     .exitOverride()
     .showHelpAfterError("Add --help to see what can be given.")
     .option("-c, --config <file>", "configuration file (default: conf/sluice.yaml if it is there)")
-    .option("-s, --set <key=value>", "set any option, such as storage.client=postgres; can be given again", collect, [])
-    .addHelpText("after", () => `\nExit codes:\n${Object.entries(exitCodes).map(([code, what]) => `  ${code}  ${what}`).join("\n")}`);
+    .option(
+      "-s, --set <key=value>",
+      "set any option, such as storage.client=postgres; can be given again",
+      collect,
+      [],
+    )
+    .addHelpText(
+      "after",
+      () =>
+        `\nExit codes:\n${Object.entries(exitCodes)
+          .map(([code, what]) => `  ${code}  ${what}`)
+          .join("\n")}`,
+    );
   sluice
     .command("start", { isDefault: false })
-    .description("start the server and keep it running until SIGTERM or SIGINT; SIGHUP reloads certificates and log levels")
+    .description(
+      "start the server and keep it running until SIGTERM or SIGINT; SIGHUP reloads certificates and log levels",
+    )
     .action((_options, command: Command) => startServer(() => configOf(command)));
   sluice
     .command("check")

@@ -19,7 +19,7 @@ export async function withThrowawayServer(
   const data = await mkdtemp(join(tmpdir(), "sluice-"));
   const storage = { ...loaded.config.storage, client: "sqlite" as const, sqlite: { file: ":memory:" } };
   const config: Config = { ...loaded.config, ...changes, listen, data, storage };
-  const log = createLogger({ ...config.log, level: "warn", file: undefined });
+  const log = createLogger({ ...config.log, level: "error", file: undefined });
   try {
     const server = await Server.start({ ...loaded, config }, log);
     try {

@@ -16,7 +16,9 @@ interface PasswordOptions {
 
 /** `sluice user …`: through the running server where there is one, so that it knows at once; otherwise in the database. */
 export function addUserCommands(sluice: Command): void {
-  const user = sluice.command("user").description("add, change, remove and list accounts; works while the server runs");
+  const user = sluice
+    .command("user")
+    .description("add, change, remove and list accounts; works while the server runs");
   user
     .command("add <jid>")
     .description("add an account; asks for the password")
@@ -43,7 +45,9 @@ export function addUserCommands(sluice: Command): void {
   user
     .command("list [domain]")
     .description("list accounts, one a line")
-    .action((domain: string | undefined, _options, command: Command) => list(configOf(command).config, domain));
+    .action((domain: string | undefined, _options, command: Command) =>
+      list(configOf(command).config, domain),
+    );
   user
     .command("import <file>")
     .description("add many accounts: a file of lines name@domain<TAB>password")
@@ -71,7 +75,8 @@ async function importFile(config: Config, file: string): Promise<void> {
   await withAccounts(config, async (accounts) => {
     for (const [index, line] of lines.entries()) {
       const [jid, password] = line.split("\t");
-      if (password === undefined) throw new AdminError(`${file}:${index + 1}: expected name@domain<TAB>password.`);
+      if (password === undefined)
+        throw new AdminError(`${file}:${index + 1}: expected name@domain<TAB>password.`);
       await accounts.add(jid, password);
       added += 1;
     }

@@ -199,6 +199,23 @@ const session = section({
     .describe(
       "A client asks for a resource that is online already: replace ends the older session, refuse-new refuses the newer.",
     ),
+  // XEP-0198
+  resumeTimeout: duration({ max: DAY })
+    .prefault("5m")
+    .describe(
+      "How long a session outlives its connection, for the client to come back and resume it; 0 for not at all.",
+    ),
+  maxUnacked: count({ min: 10, max: 100_000 })
+    .prefault(500)
+    .describe(
+      "Stanzas that a session may be sent without acknowledging them; further messages wait in the store.",
+    ),
+  maxUnackedSize: size({ min: 64 * 1024, max: 1024 ** 3 })
+    .prefault("4 MiB")
+    .describe("The size of them, likewise."),
+  answerTimeout: duration({ min: SECOND, max: 10 * MINUTE })
+    .prefault("60s")
+    .describe("How long a client may take to acknowledge when asked; then its connection counts as dead."),
 });
 export type SessionConfig = z.output<typeof session>;
 
@@ -208,13 +225,19 @@ const roster = section({
   maxNameLength: count({ min: 16, max: 1023 })
     .prefault(255)
     .describe("Characters in the name of a contact or group."),
+  maxRequests: count({ min: 1, max: 10_000 })
+    .prefault(250)
+    .describe("Unanswered subscription requests of strangers that are kept for one account."),
+  maxRequestSize: size({ min: 256, max: 1024 ** 2 })
+    .prefault("16 KiB")
+    .describe("The size up to which a subscription request is kept with all that it says."),
 });
 export type RosterConfig = z.output<typeof roster>;
 
 const presence = section({
   maxDirected: count({ min: 1, max: 100_000 })
-    .prefault(100)
-    .describe("Addresses outside the roster that one session may show its presence to."),
+    .prefault(1000)
+    .describe("Addresses that one session may send its presence to directly, rooms among them."),
 });
 export type PresenceConfig = z.output<typeof presence>;
 
@@ -245,10 +268,10 @@ const storage = section({
   })
     .superRefine(poolHasRoom, always)
     .describe("Connections to a postgres or mysql database."),
-  durability: oneOf("commit", "relaxed")
-    .prefault("commit")
+  durability: oneOf("relaxed", "commit")
+    .prefault("relaxed")
     .describe(
-      "When a message counts as stored: commit once the disk has it, relaxed once the database has it (a power failure may then lose the last moment).",
+      "When a message counts as stored: relaxed once the database has it (it survives the death of the server), commit once the disk has it (it survives the loss of power).",
     ),
 }).superRefine(urlFitsClient, always);
 export type StorageConfig = z.output<typeof storage>;

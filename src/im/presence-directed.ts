@@ -1,38 +1,39 @@
 import { type Jid, type Session, StanzaError } from "../plugin/api.js";
 
+/** Beside the plugin, so that its reload forgets nobody. */
+const lists = new WeakMap<Session, Map<string, Jid>>();
+
 /**
  * To whom each session of this node sent available presence directly, and who therefore has to hear of its end.
  * RFC 6121 §4.6.1
  */
 export class DirectedPresence {
-  readonly #lists = new WeakMap<Session, Map<string, Jid>>();
-
   /** @param max addresses for each session. */
   constructor(private readonly max: number) {}
 
   /** @throws StanzaError `resource-constraint`: who could not be told of the end is not told of the beginning. */
   add(session: Session, to: Jid): void {
-    const list = this.#lists.get(session) ?? new Map<string, Jid>();
+    const list = lists.get(session) ?? new Map<string, Jid>();
     if (!list.has(to.text) && list.size >= this.max) {
       throw new StanzaError("resource-constraint", {
         text: `directed presence goes to ${this.max} addresses`,
       });
     }
-    this.#lists.set(session, list.set(to.text, to));
+    lists.set(session, list.set(to.text, to));
   }
 
   remove(session: Session, to: Jid): void {
-    this.#lists.get(session)?.delete(to.text);
+    lists.get(session)?.delete(to.text);
   }
 
   has(session: Session, to: Jid): boolean {
-    return this.#lists.get(session)?.has(to.text) ?? false;
+    return lists.get(session)?.has(to.text) ?? false;
   }
 
   /** Empties a session's list. */
   take(session: Session): Jid[] {
-    const list = [...(this.#lists.get(session)?.values() ?? [])];
-    this.#lists.delete(session);
+    const list = [...(lists.get(session)?.values() ?? [])];
+    lists.delete(session);
     return list;
   }
 }

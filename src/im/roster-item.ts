@@ -3,6 +3,8 @@ import { type Element, Jid, StanzaError } from "../plugin/api.js";
 import { NS_ROSTER } from "./roster-entry.js";
 import type { RosterOptions } from "./roster-options.js";
 
+type Limits = Pick<RosterOptions, "maxGroups" | "maxNameLength">;
+
 export interface RosterItem {
   jid: Jid;
   /** `subscription="remove"`; any other value is ignored, as are `ask` and `approved`: RFC 6121 §2.1.2, §2.1.5. */
@@ -16,15 +18,15 @@ export interface RosterItem {
  * Reads `<query xmlns="jabber:iq:roster"/>` of a roster set. RFC 6121 §2.1.5, §2.3.3
  * @throws StanzaError `bad-request`, `not-acceptable` or `jid-malformed`.
  */
-export function parseRosterSet(query: Element, options: RosterOptions): RosterItem {
+export function parseRosterSet(query: Element, limits: Limits): RosterItem {
   const items = query.getChildren("item", NS_ROSTER);
   if (items.length !== 1) throw new StanzaError("bad-request", { text: "exactly one item is expected" });
   const [item] = items;
   const jid = parseJid(item.attrs.jid);
   if (item.attrs.subscription === "remove") return { jid, remove: true, name: "", groups: [] };
   const { name = "" } = item.attrs;
-  requireLength(name, options);
-  return { jid, remove: false, name, groups: parseGroups(item, options) };
+  requireLength(name, limits);
+  return { jid, remove: false, name, groups: parseGroups(item, limits) };
 }
 
 function parseJid(text: string | undefined): Jid {
@@ -34,22 +36,22 @@ function parseJid(text: string | undefined): Jid {
   return jid;
 }
 
-function parseGroups(item: Element, options: RosterOptions): string[] {
+function parseGroups(item: Element, limits: Limits): string[] {
   const groups = item.getChildren("group", NS_ROSTER).map((group) => group.getText());
   for (const group of groups) {
     if (group === "") throw new StanzaError("not-acceptable", { text: "a group has no name" });
-    requireLength(group, options);
+    requireLength(group, limits);
   }
   if (new Set(groups.map((group) => group.normalize("NFC"))).size < groups.length) {
     throw new StanzaError("bad-request", { text: "a group is named twice" });
   }
-  if (groups.length > options.maxGroups) {
-    throw new StanzaError("not-acceptable", { text: `a contact may be in ${options.maxGroups} groups` });
+  if (groups.length > limits.maxGroups) {
+    throw new StanzaError("not-acceptable", { text: `a contact may be in ${limits.maxGroups} groups` });
   }
   return groups;
 }
 
-function requireLength(name: string, { maxNameLength }: RosterOptions): void {
+function requireLength(name: string, { maxNameLength }: Limits): void {
   if (name.length <= maxNameLength) return;
   throw new StanzaError("not-acceptable", { text: `a name may have ${maxNameLength} characters` });
 }

@@ -1,29 +1,20 @@
-/** Limits of rosters: options of the plugin `roster`, kept also by what adds contacts without a roster set. */
-import { type PluginContext, type RosterEntry, StanzaError, type Storage, z } from "../plugin/api.js";
+/** Limits of rosters: the section `roster` of the configuration, for all that adds contacts or requests. */
+import { type RosterEntry, StanzaError, z } from "../plugin/api.js";
+
+const count = (min: number, max: number, usual: number) => z.int().min(min).max(max).prefault(usual);
 
 export const rosterOptions = z.strictObject({
-  maxContacts: z.int().min(1).max(100_000).prefault(1000).describe("How many contacts a roster may have."),
-  maxGroups: z.int().min(0).max(1000).prefault(32).describe("How many groups a contact may be in."),
-  maxNameLength: z
-    .int()
-    .min(1)
-    .max(1023)
-    .prefault(255)
-    .describe("How many characters the name of a contact or group may have."),
+  maxContacts: count(1, 100_000, 1000).describe("Contacts in one account's roster."),
+  maxGroups: count(1, 1000, 32).describe("Groups that one contact may be in."),
+  maxNameLength: count(16, 1023, 255).describe("Characters in the name of a contact or group."),
+  maxRequests: count(1, 10_000, 250).describe(
+    "Unanswered subscription requests of strangers that are kept for one account.",
+  ),
+  maxRequestSize: count(256, 1_048_576, 16_384).describe(
+    "Bytes up to which a subscription request is kept with all that it says.",
+  ),
 });
 export type RosterOptions = z.output<typeof rosterOptions>;
-
-/** By the server's storage and the domain, so that servers in one process do not meet. */
-const known = new WeakMap<Storage, Map<string, RosterOptions>>();
-
-export function setRosterOptions(ctx: PluginContext, options: RosterOptions): void {
-  const domains = known.get(ctx.storage) ?? new Map<string, RosterOptions>();
-  known.set(ctx.storage, domains.set(ctx.domain, options));
-}
-
-export function rosterOptionsOf(ctx: PluginContext): RosterOptions {
-  return known.get(ctx.storage)?.get(ctx.domain) ?? rosterOptions.parse({});
-}
 
 /**
  * @param listed how many contacts the roster has before the change.
@@ -33,7 +24,7 @@ export function requireRoom(
   before: RosterEntry | undefined,
   after: RosterEntry | undefined,
   listed: number,
-  { maxContacts }: RosterOptions,
+  { maxContacts }: Pick<RosterOptions, "maxContacts">,
 ): void {
   if (!after?.listed || before?.listed || listed < maxContacts) return;
   throw new StanzaError("policy-violation", { text: `a roster may have ${maxContacts} contacts` });

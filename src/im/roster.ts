@@ -14,7 +14,7 @@ import {
 import { inRosterTurn } from "./roster-change.js";
 import { hasFrom, hasTo, itemElement, NS_ROSTER, newEntry } from "./roster-entry.js";
 import { parseRosterSet, type RosterItem } from "./roster-item.js";
-import { type RosterOptions, requireRoom, rosterOptions, setRosterOptions } from "./roster-options.js";
+import { type RosterOptions, requireRoom, rosterOptions } from "./roster-options.js";
 import { pushRoster } from "./roster-push.js";
 import { hidePresence, tell } from "./tell.js";
 
@@ -24,8 +24,8 @@ export const roster = definePlugin<RosterOptions>({
   name: "roster",
   about: "Keeps each account's contacts and tells its clients of every change.",
   options: rosterOptions,
-  setup(ctx, options) {
-    setRosterOptions(ctx, options);
+  setup(ctx, given) {
+    const options = rosterOptions.parse(given);
     ctx.hook("stream:features", ({ stream, offer }) => {
       // RFC 6121 §2.6.1
       if (stream.authenticated) offer.append(xml("ver", { xmlns: "urn:xmpp:features:rosterver" }));
@@ -45,7 +45,8 @@ function sessionOf(ctx: PluginContext, iq: Iq): Session {
 
 /** RFC 6121 §2.1.3, §2.6.2 */
 async function get(ctx: PluginContext, session: Session, query: Element): Promise<Element | undefined> {
-  if (query.getChildElements().length > 0) throw new StanzaError("bad-request");
+  // Other children are extensions that this server does not know.
+  if (query.getChild("item", NS_ROSTER)) throw new StanzaError("bad-request");
   if (session.anonymous) return xml("query", { xmlns: NS_ROSTER });
   // In turn: a push that follows is newer than the result, one that went before is in it.
   return inRosterTurn(ctx, session.account.jid, async () => {

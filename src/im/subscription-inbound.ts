@@ -1,25 +1,10 @@
-import { type Account, type Jid, type PluginContext, Stanza, StanzaError, z } from "../plugin/api.js";
+import { type Account, type Jid, type PluginContext, Stanza, StanzaError } from "../plugin/api.js";
 import { requestText } from "./request.js";
 import { changeContact, inRosterTurn } from "./roster-change.js";
+import type { RosterOptions } from "./roster-options.js";
 import { pushRoster } from "./roster-push.js";
 import { type Inbound, inbound, type SubscriptionType } from "./subscription-state.js";
 import { hidePresence, showPresence, tell } from "./tell.js";
-
-export const subscriptionOptions = z.strictObject({
-  maxRequests: z
-    .int()
-    .min(1)
-    .max(10_000)
-    .prefault(250)
-    .describe("How many unanswered subscription requests of strangers are kept for an account."),
-  maxRequestSize: z
-    .int()
-    .min(256)
-    .max(1_048_576)
-    .prefault(16_384)
-    .describe("The bytes of a subscription request up to which it is kept with all that it says."),
-});
-export type SubscriptionOptions = z.output<typeof subscriptionOptions>;
 
 type SubscriptionStanza = Stanza & { type: SubscriptionType };
 
@@ -28,7 +13,7 @@ export async function inboundSubscription(
   ctx: PluginContext,
   jid: Jid,
   stanza: SubscriptionStanza,
-  options: SubscriptionOptions,
+  options: RosterOptions,
 ): Promise<true> {
   const contact = stanza.from?.bare;
   if (!contact || contact.equals(jid) || isForNobody(ctx, stanza)) return true;
@@ -54,7 +39,7 @@ function changeState(
   ctx: PluginContext,
   account: Account,
   stanza: Stanza,
-  options: SubscriptionOptions,
+  options: RosterOptions,
 ): Promise<Inbound> {
   const type = stanza.type as SubscriptionType;
   const contact = stanza.from as Jid;
@@ -87,7 +72,7 @@ async function requireRoomForRequest(
   ctx: PluginContext,
   account: Account,
   contact: Jid,
-  { maxRequests }: SubscriptionOptions,
+  { maxRequests }: RosterOptions,
 ): Promise<void> {
   if (await ctx.storage.rosters.get(account, contact)) return;
   const { entries } = await ctx.storage.rosters.list(account);

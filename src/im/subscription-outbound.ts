@@ -1,7 +1,13 @@
-import type { Jid } from "../plugin/api.js";
-import { type Account, type PluginContext, type Session, type Stanza, StanzaError } from "../plugin/api.js";
+import {
+  type Account,
+  type Jid,
+  type PluginContext,
+  type Session,
+  type Stanza,
+  StanzaError,
+} from "../plugin/api.js";
 import { changeContact, inRosterTurn } from "./roster-change.js";
-import { requireRoom, rosterOptionsOf } from "./roster-options.js";
+import { type RosterOptions, requireRoom } from "./roster-options.js";
 import { pushRoster } from "./roster-push.js";
 import { type Outbound, outbound, type SubscriptionType } from "./subscription-state.js";
 import { hidePresence, showPresence } from "./tell.js";
@@ -17,6 +23,7 @@ export async function outboundSubscription(
   ctx: PluginContext,
   session: Session,
   stanza: Stanza & { type: SubscriptionType },
+  options: RosterOptions,
 ): Promise<true> {
   if (!stanza.to) throw new StanzaError("bad-request", { text: "to whom?" });
   if (session.anonymous) throw new StanzaError("not-allowed", { text: "an anonymous user has no roster" });
@@ -24,7 +31,7 @@ export async function outboundSubscription(
   const contact = stanza.to.bare;
   // §4.2.2: everybody is subscribed to himself, and stays so.
   if (contact.equals(account.jid)) return true;
-  const { route, showing } = await changeState(ctx, account, contact, stanza.type);
+  const { route, showing } = await changeState(ctx, account, contact, stanza.type, options);
   if (showing === "unavailable") await hidePresence(ctx, account.jid, contact);
   // §3: from the bare JID, whichever resource sent it.
   if (route) await ctx.route(stanza.withAddresses(account.jid, contact));
@@ -37,11 +44,12 @@ function changeState(
   account: Account,
   contact: Jid,
   type: SubscriptionType,
+  options: RosterOptions,
 ): Promise<Outbound> {
   return inRosterTurn(ctx, account.jid, async () => {
     const { change, decision } = await changeContact(ctx, account, contact, (before, listed) => {
       const outcome = outbound(type, before, contact);
-      requireRoom(before, outcome.entry, listed, rosterOptionsOf(ctx));
+      requireRoom(before, outcome.entry, listed, options);
       return outcome;
     });
     if (decision.push) pushRoster(ctx, account.jid, contact, change);

@@ -1,10 +1,7 @@
 /** Presence subscriptions: RFC 6121 §3. */
 import { definePlugin, type Stanza, xml } from "../plugin/api.js";
-import {
-  inboundSubscription,
-  type SubscriptionOptions,
-  subscriptionOptions,
-} from "./subscription-inbound.js";
+import { type RosterOptions, rosterOptions } from "./roster-options.js";
+import { inboundSubscription } from "./subscription-inbound.js";
 import { outboundSubscription } from "./subscription-outbound.js";
 import { type SubscriptionType, subscriptionTypes } from "./subscription-state.js";
 
@@ -13,12 +10,13 @@ const PRIORITY = -10;
 
 const types: ReadonlySet<string | undefined> = new Set(subscriptionTypes);
 
-export const subscriptions = definePlugin<SubscriptionOptions>({
+export const subscriptions = definePlugin<RosterOptions>({
   name: "subscriptions",
   about: "Lets accounts ask for each other's presence, grant and withdraw it.",
   requires: ["roster"],
-  options: subscriptionOptions,
-  setup(ctx, options) {
+  options: rosterOptions,
+  setup(ctx, given) {
+    const options = rosterOptions.parse(given);
     ctx.hook("stream:features", ({ stream, offer }) => {
       // RFC 6121 §3.4
       if (stream.authenticated) offer.append(xml("sub", { xmlns: "urn:xmpp:features:pre-approval" }));
@@ -26,7 +24,7 @@ export const subscriptions = definePlugin<SubscriptionOptions>({
     ctx.hook(
       "stanza:received",
       ({ session, stanza }) => {
-        if (isSubscription(stanza)) return outboundSubscription(ctx, session, stanza);
+        if (isSubscription(stanza)) return outboundSubscription(ctx, session, stanza, options);
       },
       PRIORITY,
     );

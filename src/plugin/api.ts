@@ -128,7 +128,7 @@ export interface Plugin<O = unknown> {
 
 /**
  * Whether somebody may know of an account's presence: its owner, and contacts whose subscription is "from" or "both"
- * (RFC 6121 §2.1.2.5, §11). Nobody may know of an account that does not exist, other than the sender himself.
+ * (RFC 6121 §2.1.2.5). Nobody may know of an account that does not exist, other than the sender himself.
  * @param account bare JID of this domain
  */
 export async function maySeePresence(

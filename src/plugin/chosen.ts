@@ -14,8 +14,16 @@ export interface Chosen {
 }
 
 /** What runs on one domain: the built-in features with their sections of the configuration, then the plugins chosen. */
-export function chosenFor(config: Config, plugins: ReadonlyMap<string, AnyPlugin>, options: ReadonlyMap<string, unknown>): Chosen[] {
-  const sections: Record<string, unknown> = { roster: config.roster, presence: config.presence };
+export function chosenFor(
+  config: Config,
+  plugins: ReadonlyMap<string, AnyPlugin>,
+  options: ReadonlyMap<string, unknown>,
+): Chosen[] {
+  const sections: Record<string, unknown> = {
+    roster: config.roster,
+    subscriptions: config.roster,
+    presence: config.presence,
+  };
   return [
     ...builtIn.map((plugin) => ({ plugin, options: sections[plugin.name] ?? {} })),
     ...[...options].map(([name, given]) => ({ plugin: plugins.get(name) as AnyPlugin, options: given })),

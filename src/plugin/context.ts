@@ -1,10 +1,11 @@
-import type { HookFunction, HookPoint } from "../hooks.js";
+import { causeOf, type HookFunction, type HookPoint } from "../hooks.js";
 import type { Logger } from "../log.js";
 import type { Domain } from "../router/domain.js";
 import type { Router } from "../router/router.js";
 import type { Sessions } from "../session/session.js";
 import type { AccountCache } from "../storage/account-cache.js";
 import type { Account, Storage } from "../storage/types.js";
+import { StanzaError } from "../xmpp/errors.js";
 import type { Jid } from "../xmpp/jid.js";
 import type { Stanza } from "../xmpp/stanza.js";
 import type { DiscoIdentity, IqHandler, IqRoute, KeyValueStore, PluginContext } from "./api.js";
@@ -86,7 +87,12 @@ export class DomainContext implements PluginContext {
   }
 
   async route(stanza: Stanza): Promise<void> {
-    await this.parts.router.route(stanza);
+    try {
+      await this.parts.router.route(stanza);
+    } catch (error) {
+      const cause = causeOf(error);
+      throw cause instanceof StanzaError ? cause : error;
+    }
   }
 
   inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
@@ -99,7 +105,8 @@ export class DomainContext implements PluginContext {
     // A value of the domain's, not an account's, carries the domain in its key.
     const keyOf = (account: Account | undefined, key: string) => (account ? key : `${this.domain} ${key}`);
     return {
-      get: async (account, key) => (await keyValues.get(account, store, keyOf(account, key))) as T | undefined,
+      get: async (account, key) =>
+        (await keyValues.get(account, store, keyOf(account, key))) as T | undefined,
       set: (account, key, value) => keyValues.set(account, store, keyOf(account, key), value),
       keys: (account, limit) => keyValues.keys(account, store, limit),
     };

@@ -4,8 +4,8 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { SetupError } from "../config/setup-error.js";
 import type { Logger } from "../log.js";
 import type { Domain } from "../router/domain.js";
-import { type ContextParts, DomainContext } from "./context.js";
 import type { Plugin } from "./api.js";
+import { type ContextParts, DomainContext } from "./context.js";
 
 /** The plugins that come with Sluice. */
 const SHIPPED = fileURLToPath(new URL("../../plugins/", import.meta.url));
@@ -22,9 +22,11 @@ export type AnyPlugin = Plugin<any>;
 export async function loadPlugins(named: Iterable<string>): Promise<Map<string, AnyPlugin>> {
   const found = new Map<string, AnyPlugin>();
   for (const file of (await readdir(SHIPPED)).sort()) {
-    if (/^[a-z0-9-]+\.js$/.test(file)) found.set(file.slice(0, -3), await importPlugin(`${SHIPPED}${file}`, file));
+    if (/^[a-z0-9-]+\.js$/.test(file))
+      found.set(file.slice(0, -3), await importPlugin(`${SHIPPED}${file}`, file));
   }
-  for (const name of named) if (!found.has(name) && /[./]/.test(name)) found.set(name, await importPlugin(locate(name), name));
+  for (const name of named)
+    if (!found.has(name) && /[./]/.test(name)) found.set(name, await importPlugin(locate(name), name));
   return found;
 }
 
@@ -105,10 +107,14 @@ function inOrder<T extends { plugin: AnyPlugin }>(all: readonly T[]): T[] {
   const ordered = new Set<T>();
   const visit = (one: T, path: string[]): void => {
     const { name, requires = [] } = one.plugin;
-    if (path.includes(name)) throw new SetupError(`The plugins ${[...path, name].join(" → ")} require each other in a circle.`);
+    if (path.includes(name))
+      throw new SetupError(`The plugins ${[...path, name].join(" → ")} require each other in a circle.`);
     for (const required of requires) {
       const other = byName.get(required);
-      if (!other) throw new SetupError(`The plugin ${name} requires the plugin ${required}; switch it on under plugins.`);
+      if (!other)
+        throw new SetupError(
+          `The plugin ${name} requires the plugin ${required}; switch it on under plugins.`,
+        );
       visit(other, [...path, name]);
     }
     ordered.add(one);

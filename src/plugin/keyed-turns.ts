@@ -5,7 +5,7 @@ export class KeyedTurns {
   /** Resolves or rejects as `work` does; what came before may have failed. */
   run<T>(key: string, work: () => Promise<T>): Promise<T> {
     const before = this.#last.get(key);
-    const mine = before ? before.then(work, work) : work();
+    const mine = before === undefined ? work() : before.then(work, work);
     this.#last.set(key, mine);
     const forget = () => {
       if (this.#last.get(key) === mine) this.#last.delete(key);

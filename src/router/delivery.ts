@@ -72,14 +72,33 @@ export class Delivery {
     // While an account is being given what waited for it, what comes now queues up behind.
     const draining = this.drains.of(account);
     if (draining && targets.some((target) => draining.serves(target))) {
-      this.log.append(account, message, undefined);
+      this.#append(account, message, undefined);
       draining.follow();
       return this.log.room();
     }
-    const entry = this.log.append(account, message, this.registry.node);
+    // A session that does not acknowledge is not given more than it may have under way; the rest waits in the store.
+    const full = targets.find((target) => target.session?.saturated)?.session;
+    if (full) {
+      this.#append(account, message, undefined);
+      this.drains.wake(account, full);
+      return this.log.room();
+    }
+    const entry = this.#append(account, message, this.registry.node);
     const receipt = new MessageReceipt(this, message, entry, targets.length);
     for (const target of targets) this.registry.send(target, message, receipt);
     return this.log.room();
+  }
+
+  #append(account: Account, message: Stanza, holder: string | undefined): LogEntry {
+    return this.log.append(account, message, holder, message.ticket);
+  }
+
+  /** What a session's end left undelivered and nobody keeps: its sender is told, as for a resource that is not there. */
+  lost(stanza: Stanza): void {
+    if (stanza.kind === "presence" || messageIsSilent(stanza)) return;
+    const reply = stanza.errorReply(new StanzaError("recipient-unavailable"));
+    const sender = reply?.to && this.registry.get(reply.to);
+    if (reply && sender) this.registry.send(sender, reply);
   }
 
   /** The sessions it was meant for ended first: somebody else gets it, or it waits. */
@@ -168,6 +187,11 @@ class MessageReceipt implements Receipt {
     this.left -= 1;
     if (this.left === 0) this.delivery.redeliver(this.message, this.entry);
   }
+}
+
+/** Nobody waits to hear that it was lost: headlines, and messages that are only for the moment. */
+function messageIsSilent(stanza: Stanza): boolean {
+  return stanza.kind === "message" && messageType(stanza) !== "groupchat";
 }
 
 /** Where RFC 6121 §8.5 leaves a choice, the sender is told; headlines and errors pass in silence, as they must. */

@@ -27,7 +27,8 @@ export class Drains {
     registry.listen({
       changed: (before, after) => {
         // XEP-0160 §3: at the first presence with a priority that is not negative.
-        if (after?.session && isReceptive(after) && !(before && isReceptive(before))) this.wake(after.session.account);
+        if (after?.session && isReceptive(after) && !(before && isReceptive(before)))
+          this.wake(after.session.account);
       },
     });
   }
@@ -37,21 +38,25 @@ export class Drains {
   }
 
   /** There is, or may be, something waiting: hands it over if a resource of this node takes messages. */
-  wake(account: Account): void {
+  wake(account: Account, preferred?: Session): void {
     const running = this.#running.get(account.id);
     if (running) {
       running.follow();
       return;
     }
-    const resource = this.registry.of(account.jid).find((one) => one.session && isReceptive(one));
-    if (account.id === 0 || !resource) return;
-    const drain = new Drain(resource.session as Session, this.messages, this.log, this.registry.node, this.logger);
+    const session =
+      preferred ?? this.registry.of(account.jid).find((one) => one.session && isReceptive(one))?.session;
+    if (account.id === 0 || !session) return;
+    const drain = new Drain(session, this.messages, this.log, this.registry.node, this.logger);
     this.#running.set(account.id, drain);
     drain.run().then(
       (complete) => this.#ended(account, complete),
       (error) => {
         this.#running.delete(account.id);
-        this.logger.error({ err: error, account: account.jid.text }, "waiting messages could not be handed over");
+        this.logger.error(
+          { err: error, account: account.jid.text },
+          "waiting messages could not be handed over",
+        );
         // A client that has missed something must not believe it has all: it comes back and is given it then.
         drain.session.close();
       },
@@ -100,6 +105,7 @@ export class Drain {
   }
 
   async #handOver(page: PendingMessage[], unreadable: Set<number>): Promise<boolean> {
+    await this.session.room();
     const results: Promise<boolean>[] = [];
     for (const message of page) {
       const stanza = this.#read(message);
@@ -126,7 +132,10 @@ export class Drain {
     try {
       return withDelay(Stanza.of(parseElement(message.stanza)), message);
     } catch (error) {
-      this.logger.error({ err: error, id: message.id }, "a stored message cannot be read; it stays in the database");
+      this.logger.error(
+        { err: error, id: message.id },
+        "a stored message cannot be read; it stays in the database",
+      );
       return undefined;
     }
   }
@@ -135,5 +144,7 @@ export class Drain {
 /** XEP-0203: who kept it, and since when. */
 function withDelay(stanza: Stanza, message: PendingMessage): Stanza {
   const stamp = new Date(message.receivedAt).toISOString();
-  return stanza.withAppended(xml("delay", { xmlns: "urn:xmpp:delay", from: message.account.jid.domain, stamp }));
+  return stanza.withAppended(
+    xml("delay", { xmlns: "urn:xmpp:delay", from: message.account.jid.domain, stamp }),
+  );
 }

@@ -1,5 +1,5 @@
+import { causeOf } from "../hooks.js";
 import type { ClientSession } from "../session/client-session.js";
-import { HookError } from "../hooks.js";
 import { StanzaError, StreamError } from "../xmpp/errors.js";
 import type { Stanza } from "../xmpp/stanza.js";
 import type { Domain } from "./domain.js";
@@ -10,7 +10,11 @@ type Done = undefined | Promise<void>;
 /** What a client sent, on its way in. Each step passes the stanza on or throws what the client is to be told. */
 export class Inbound {
   /** The path in one line: each step returns the stanza for the next. */
-  readonly #steps: readonly ((session: ClientSession, stanza: Stanza) => Stanza)[] = [validateIq, stamp, address];
+  readonly #steps: readonly ((session: ClientSession, stanza: Stanza) => Stanza)[] = [
+    validateIq,
+    stamp,
+    address,
+  ];
 
   constructor(
     private readonly domains: ReadonlyMap<string, Domain>,
@@ -48,7 +52,7 @@ export class Inbound {
 
   #answer(session: ClientSession, stanza: Stanza, error: unknown): void {
     if (error instanceof StreamError) throw error;
-    const cause = error instanceof HookError ? error.cause : error;
+    const cause = causeOf(error);
     let told: StanzaError;
     if (cause instanceof StanzaError) {
       told = cause;
@@ -75,7 +79,8 @@ function validateIq(_session: ClientSession, stanza: Stanza): Stanza {
 /** RFC 6120 §8.1.2.1: the server says who sent it; a client that claims to be somebody else is ended. */
 function stamp(session: ClientSession, stanza: Stanza): Stanza {
   const { from } = stanza;
-  if (from && !from.equals(session.jid) && !from.equals(session.account.jid)) throw new StreamError("invalid-from");
+  if (from && !from.equals(session.jid) && !from.equals(session.account.jid))
+    throw new StreamError("invalid-from");
   return from?.equals(session.jid) ? stanza : stanza.withFrom(session.jid);
 }
 

@@ -27,7 +27,12 @@ export class OfflineStorage {
 
   serve(domain: Domain): void {
     domain.features.server.add("msgoffline");
-    domain.hooks.on("message:undelivered", "offline", (event) => this.#keep(event.account, event.stanza), PRIORITY);
+    domain.hooks.on(
+      "message:undelivered",
+      "offline",
+      (event) => this.#keep(event.account, event.stanza),
+      PRIORITY,
+    );
   }
 
   /** Its messages are being handed over: what was counted does not hold any more. */
@@ -37,11 +42,12 @@ export class OfflineStorage {
 
   async #keep(jid: Jid, message: Stanza): Promise<boolean> {
     // XEP-0160 §3: chat states and the like are of no use later, and nobody needs to hear that they were dropped.
-    if (!isKept(message)) return message.type === undefined || message.type === "chat" || message.type === "normal";
+    if (!isKept(message))
+      return message.type === undefined || message.type === "chat" || message.type === "normal";
     const account = await this.accounts.find(jid);
     if (!account) return false;
     await this.#count(account);
-    this.log.append(account, message, undefined);
+    this.log.append(account, message, undefined, message.ticket);
     // Somebody may have come while the database was asked.
     this.drains.wake(account);
     await this.log.room();

@@ -33,7 +33,7 @@ export class Router {
     if (handled instanceof Promise) {
       return handled.then((yes) => (yes ? undefined : this.#toAccount(domain, stanza)));
     }
-    return handled ? undefined : this.#toAccount(domain, stanza);
+    return handled === true ? undefined : this.#toAccount(domain, stanza);
   }
 
   #toAccount(domain: Domain, stanza: Stanza): undefined | Promise<void> {
@@ -49,7 +49,8 @@ export class Router {
 
   #iqToAccount(domain: Domain, iq: Stanza, exists: boolean): undefined | Promise<void> {
     // The account of an anonymous session is not stored, but its owner may ask it.
-    if (!exists && !iq.to?.equals(iq.from?.bare)) throw new StanzaError("service-unavailable");
+    if (!exists && !iq.to?.equals(iq.from?.bare) && !domain.iqs.answersMissing(iq))
+      throw new StanzaError("service-unavailable");
     return this.delivery.deliver(domain, iq);
   }
 

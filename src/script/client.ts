@@ -1,10 +1,11 @@
-import { type Element, xml } from "../xml/element.js";
+import { type Element, serialize, xml } from "../xml/element.js";
+import { NS_CLIENT } from "../xmpp/stanza.js";
 import { barrierFor } from "./barrier.js";
 import { StepError } from "./failure.js";
 import { NS_STREAM } from "./fragment.js";
 import { type Framing, TcpFraming } from "./framing.js";
 import { Mailbox, type Received } from "./mailbox.js";
-import { plain, prettyLines } from "./pretty.js";
+import { prettyLines } from "./pretty.js";
 import type { ScriptTransport } from "./target.js";
 import type { Person } from "./template.js";
 
@@ -71,7 +72,7 @@ export class ScriptClient {
 
   send(element: Element): void {
     if (element.is("enable", NS_SM) || element.is("resume", NS_SM)) this.#acked = true;
-    this.writeRaw(this.#opened().framing.stanza(plain(element)));
+    this.writeRaw(this.#opened().framing.stanza(serialize(element, NS_CLIENT)));
   }
 
   writeRaw(text: string): void {

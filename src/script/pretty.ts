@@ -1,4 +1,4 @@
-import { type Element, escapeText, isElement, openingTag, serialize } from "../xml/element.js";
+import { type Element, escapeText, isElement, openingTag } from "../xml/element.js";
 
 /** An element as indented lines; text that stands alone in an element stays on its line. */
 export function prettyLines(element: Element, indent = ""): string[] {
@@ -60,10 +60,4 @@ function commonLengths(a: string[], b: string[]): number[][] {
 export function listing(heading: string, elements: Element[]): string {
   const lines = elements.flatMap((element) => prettyLines(element, "    "));
   return [`  ${heading}`, ...(lines.length === 0 ? ["    (nothing)"] : lines)].join("\n");
-}
-
-/** An element as the script sends it: without the prefixes only the script knows. */
-export function plain(element: Element): string {
-  delete element.attrs["xmlns:scansion"];
-  return serialize(element, "jabber:client");
 }

@@ -72,7 +72,7 @@ async function play(step: Step, script: Script, stage: Stage): Promise<void> {
     await actions[step.phrase](client, step, stage);
   } catch (cause) {
     if (!(cause instanceof StepError)) throw cause;
-    throw new ScriptFailure(script.file, step.line, `${step.text} ${cause.message}`, { cause });
+    throw new ScriptFailure(script.file, step.line, `${step.text} ${cause.message}`);
   }
 }
 

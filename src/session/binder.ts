@@ -4,12 +4,23 @@ import type { Logger } from "../log.js";
 import type { Account } from "../storage/types.js";
 import { StanzaError, StreamError } from "../xmpp/errors.js";
 import { type Jid, JidError } from "../xmpp/jid.js";
+import type { Stanza } from "../xmpp/stanza.js";
 import { ClientSession, type Outlet } from "./client-session.js";
+import type { Managed } from "./managed.js";
 import type { Registry } from "./registry.js";
 
 export interface BinderOptions {
   resourcesPerAccount: number;
   conflict: "replace" | "refuse-new";
+  /** ms that a session may outlive its connection, at most; 0 = not at all. */
+  resumeTimeout: number;
+}
+
+interface Resumable {
+  session: ClientSession;
+  hooks: Hooks;
+  /** Runs while it has no connection. */
+  timer: NodeJS.Timeout | undefined;
 }
 
 /** Makes and ends sessions: RFC 6120 §7. */
@@ -18,7 +29,12 @@ export class Binder {
     private readonly registry: Registry,
     private readonly options: BinderOptions,
     private readonly log: Logger,
+    /** Told of what a session's end left undelivered. */
+    private readonly lost: (stanza: Stanza) => void,
   ) {}
+
+  /** Sessions that may be resumed, by their unguessable id. */
+  readonly #resumable = new Map<string, Resumable>();
 
   /**
    * @param wanted the resource the client asked for; undefined: the server chooses.
@@ -44,14 +60,57 @@ export class Binder {
     if (this.registry.of(jid).length >= this.options.resourcesPerAccount) {
       throw new StanzaError("resource-constraint");
     }
-    const session = new ClientSession(jid, account, anonymous, this.registry.node, hooks, outlet);
+    const session = new ClientSession(jid, account, anonymous, this.registry.node, hooks, outlet, this.lost);
     this.registry.add(session);
     return session;
   }
 
+  /** From now on the session's state survives its connection, for a while: XEP-0198 §5. */
+  allowResumption(session: ClientSession, hooks: Hooks): void {
+    const { id } = session.managed as Managed;
+    this.#resumable.set(id, { session, hooks, timer: undefined });
+  }
+
+  /**
+   * The session's connection is lost.
+   * @returns false when it cannot be resumed: it is to be unbound.
+   */
+  hibernate(session: ClientSession): boolean {
+    const { managed } = session;
+    const known = managed && this.#resumable.get(managed.id);
+    if (!known) return false;
+    session.detach();
+    const over = (reason: string) => {
+      clearTimeout(known.timer);
+      void this.unbind(session, known.hooks, reason);
+    };
+    known.timer = setTimeout(() => over("not resumed in time"), managed.resumeTimeout);
+    session.onClosedWhileDetached = () => over("ended while it had no connection");
+    return true;
+  }
+
+  /** The session that an account may resume under an id; its timer is stopped. It is to be attached to a stream at once. */
+  resume(id: string, account: Account): ClientSession | undefined {
+    const known = this.#resumable.get(id);
+    // Whoever else knows the id is not told that it exists.
+    if (!known?.session.account.jid.equals(account.jid)) return undefined;
+    clearTimeout(known.timer);
+    known.session.onClosedWhileDetached = undefined;
+    return known.session;
+  }
+
+  /** The server stops: nobody will come back to these. */
+  async endHibernating(): Promise<void> {
+    const sleeping = [...this.#resumable.values()].filter(({ session }) => session.onClosedWhileDetached);
+    for (const { session } of sleeping) session.close();
+    await Promise.all(sleeping.map(({ session }) => session.ended));
+  }
+
   async unbind(session: ClientSession, hooks: Hooks, reason: string): Promise<void> {
-    session.end();
+    if (session.managed) this.#resumable.delete(session.managed.id);
+    // Out of the table first: what it leaves undelivered must not be routed back to it.
     this.registry.remove(session);
+    session.end();
     try {
       await hooks.fire("session:unbound", { session, reason });
     } catch (error) {

@@ -1,9 +1,10 @@
 import type { Hooks } from "../hooks.js";
 import type { Logger } from "../log.js";
 import type { Account } from "../storage/types.js";
-import type { StreamError } from "../xmpp/errors.js";
+import { StreamError } from "../xmpp/errors.js";
 import type { Jid } from "../xmpp/jid.js";
 import type { Stanza } from "../xmpp/stanza.js";
+import type { Managed } from "./managed.js";
 import type { Receipt, Resource, Session } from "./session.js";
 
 /** Where a session's stanzas leave: its stream. */
@@ -12,6 +13,7 @@ export interface Outlet {
   close(error?: StreamError): void;
   /** Every first-level element carries its namespace itself (WebSocket, BOSH). */
   readonly standalone: boolean;
+  readonly secure: boolean;
   readonly log: Logger;
 }
 
@@ -22,7 +24,11 @@ export class ClientSession implements Session {
   /** Settles when the session has ended and everybody was told. */
   readonly ended: Promise<void>;
   #tellEnded!: () => void;
+  /** Stream management, once the client enabled it: XEP-0198. */
+  managed: Managed | undefined;
+  #stream: Outlet;
   #outlet: Outlet | undefined;
+  #over = false;
   /** Hooks that wait before a stanza goes out; those behind it wait too. */
   #chain: Promise<void> | undefined;
 
@@ -32,8 +38,11 @@ export class ClientSession implements Session {
     readonly anonymous: boolean,
     node: string,
     private readonly hooks: Hooks,
-    private readonly stream: Outlet,
+    stream: Outlet,
+    /** Told of what could not be delivered and has no receipt. */
+    private readonly lost: (stanza: Stanza) => void,
   ) {
+    this.#stream = stream;
     this.#outlet = stream;
     this.resource = {
       jid,
@@ -48,25 +57,66 @@ export class ClientSession implements Session {
     });
   }
 
+  get secure(): boolean {
+    return this.#stream.secure;
+  }
+
   get log(): Logger {
-    return this.stream.log;
+    return this.#stream.log;
   }
 
   send(stanza: Stanza, receipt?: Receipt): void {
-    if (this.#chain) this.#sendLater(this.#chain, stanza, receipt);
+    if (this.#chain !== undefined) this.#sendLater(this.#chain, stanza, receipt);
     else {
       const waiting = this.#pass(stanza, receipt);
-      if (waiting) this.#keepOrder(waiting);
+      if (waiting !== undefined) this.#keepOrder(waiting);
     }
   }
 
-  close(error?: StreamError): void {
-    this.#outlet?.close(error);
+  get saturated(): boolean {
+    return this.managed?.saturated ?? false;
   }
 
-  /** From now on nothing can be sent. */
+  room(): Promise<void> | undefined {
+    return this.managed?.room();
+  }
+
+  close(error?: StreamError): void {
+    if (this.#outlet) this.#outlet.close(error);
+    else this.onClosedWhileDetached?.();
+  }
+
+  /** Somebody wants it gone while it has no stream. */
+  onClosedWhileDetached: (() => void) | undefined;
+
+  /** The connection is lost, and may come back. */
+  detach(): void {
+    this.#outlet = undefined;
+    this.managed?.detach();
+  }
+
+  /** Another stream takes over. @returns the one that was there. */
+  attach(stream: Outlet): Outlet | undefined {
+    const before = this.#outlet;
+    this.#stream = stream;
+    this.#outlet = stream;
+    return before;
+  }
+
+  /** The stream is closed; the session is about to end. */
+  leave(): void {
+    this.#outlet = undefined;
+    this.managed?.detach();
+  }
+
+  /** From now on nothing can be sent; what was not acknowledged goes back to where it came from. */
   end(): void {
     this.#outlet = undefined;
+    for (const { stanza, receipt } of this.managed?.end() ?? []) {
+      if (receipt) receipt.failed();
+      else this.lost(stanza);
+    }
+    this.#over = true;
   }
 
   everybodyWasTold(): void {
@@ -92,8 +142,19 @@ export class ClientSession implements Session {
 
   #write(handled: boolean, stanza: Stanza, receipt: Receipt | undefined): void {
     if (handled) receipt?.delivered();
+    else if (this.managed && !this.#over) this.#sendManaged(this.managed, stanza, receipt);
     else if (this.#outlet) this.#outlet.write(stanza.text(this.#outlet.standalone), receipt);
     else receipt?.failed();
+  }
+
+  #sendManaged(managed: Managed, stanza: Stanza, receipt: Receipt | undefined): void {
+    if (!managed.overfull) {
+      managed.send(stanza, receipt);
+      return;
+    }
+    receipt?.failed();
+    this.log.warn("a client acknowledges too little; its session ends");
+    this.close(new StreamError("resource-constraint", "too much is not acknowledged"));
   }
 
   /** Fail closed: what a hook could not judge is not sent. It stays with its recipient's account. */

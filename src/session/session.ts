@@ -36,11 +36,17 @@ export interface Session {
   readonly anonymous: boolean;
   /** Its row of the directory, replaced whenever something in it changes. */
   readonly resource: Resource;
+  /** TLS protects its stream. */
+  readonly secure: boolean;
   readonly log: Logger;
   /** When it was bound, ms since 1970. */
   readonly boundAt: number;
   /** Hands a stanza over, in order; never throws. What cannot be delivered any more fails its receipt. */
   send(stanza: Stanza, receipt?: Receipt): void;
+  /** It has as much under way without acknowledgement as it may: what can wait in the store should. */
+  readonly saturated: boolean;
+  /** Undefined while there is room; otherwise resolves when there is, or when the session is over. */
+  room(): Promise<void> | undefined;
   /** Ends the session and its stream. */
   close(error?: StreamError): void;
 }

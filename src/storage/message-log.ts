@@ -1,4 +1,5 @@
 import type { Logger } from "../log.js";
+import type { Ticket } from "../xmpp/stanza.js";
 import type { MessageIds } from "./message-id.js";
 import type { Account, MessageRepository, PendingMessage } from "./types.js";
 
@@ -7,8 +8,6 @@ type EntryState = "queued" | "stored" | "settled";
 /** One message for one account on its way into the store and out of it. */
 export class LogEntry implements PendingMessage {
   state: EntryState = "queued";
-  /** Told once it is in the database, or need not be any more. */
-  onDurable: (() => void) | undefined;
 
   constructor(
     readonly id: number,
@@ -17,7 +16,11 @@ export class LogEntry implements PendingMessage {
     private readonly source: { toString(): string },
     readonly receivedAt: number,
     public holder: string | undefined,
-  ) {}
+    /** Released once the message is in the database, or need not be any more. */
+    readonly ticket: Ticket | undefined,
+  ) {
+    ticket?.hold();
+  }
 
   get stanza(): string {
     return this.source.toString();
@@ -51,6 +54,8 @@ export class MessageLog {
   #released: LogEntry[] = [];
   #running: Promise<void> | undefined;
   #waiting: (() => void)[] = [];
+  /** Who waits until so many of the queue, of the settled and of the released are written. */
+  #flushing: { due: number[]; resolve: () => void }[] = [];
   readonly #options: MessageLogOptions;
   #stopped = false;
 
@@ -63,10 +68,15 @@ export class MessageLog {
     this.#options = { ...DEFAULTS, ...options };
   }
 
-  /** Takes a message. It gets its place in the order now; it is durable when `onDurable` is called. */
-  append(account: Account, stanza: { toString(): string }, holder: string | undefined): LogEntry {
+  /** Takes a message. It gets its place in the order now; it is durable when its ticket is released. */
+  append(
+    account: Account,
+    stanza: { toString(): string },
+    holder: string | undefined,
+    ticket?: Ticket,
+  ): LogEntry {
     const now = Date.now();
-    const entry = new LogEntry(this.ids.next(now), account, stanza, now, holder);
+    const entry = new LogEntry(this.ids.next(now), account, stanza, now, holder, ticket);
     this.#queue.push(entry);
     this.#start();
     return entry;
@@ -105,14 +115,16 @@ export class MessageLog {
   }
 
   /** Resolves when all that was appended, settled and released so far is in the database. */
-  async flushed(): Promise<void> {
-    while (this.#running) await this.#running;
+  flushed(): Promise<void> {
+    const due = [this.#queue.length, this.#settled.length, this.#released.length];
+    if (due.every((count) => count === 0)) return Promise.resolve();
+    return new Promise((resolve) => this.#flushing.push({ due, resolve }));
   }
 
   /** Writes what is left. Rejects when the database does not take it. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    await this.flushed();
+    while (this.#running !== undefined) await this.#running;
     const lost = this.#queue.length;
     if (lost > 0) throw new Error(`${lost} messages could not be written before the stop`);
   }
@@ -130,7 +142,10 @@ export class MessageLog {
         await this.#writeGroup();
         await this.#settleGroup();
       } catch (error) {
-        this.log.error({ err: error, queued: this.#queue.length }, "messages could not be written; trying again");
+        this.log.error(
+          { err: error, queued: this.#queue.length },
+          "messages could not be written; trying again",
+        );
         if (this.#stopped) return;
         await pause(this.#options.retry);
       }
@@ -143,6 +158,7 @@ export class MessageLog {
     try {
       if (this.#writing.length > 0) await this.messages.append(this.#writing);
       this.#queue.splice(0, group.length);
+      this.#wrote(0, group.length);
       for (const entry of this.#writing) {
         // Delivered while its group was being written: the mark has to go again.
         if (entry.state === "settled") this.#settled.push(entry);
@@ -151,7 +167,7 @@ export class MessageLog {
     } finally {
       this.#writing = [];
     }
-    for (const entry of group) entry.onDurable?.();
+    for (const entry of group) entry.ticket?.release();
     if (this.#queue.length < this.#options.maxQueued) {
       for (const resolve of this.#waiting.splice(0)) resolve();
     }
@@ -161,10 +177,20 @@ export class MessageLog {
     const settled = this.#settled.slice(0, this.#options.batch);
     if (settled.length > 0) await this.messages.settle(settled);
     this.#settled.splice(0, settled.length);
+    this.#wrote(1, settled.length);
     const released = this.#released.slice(0, this.#options.batch);
     const still = released.filter((entry) => entry.state !== "settled");
     if (still.length > 0) await this.messages.release(still);
     this.#released.splice(0, released.length);
+    this.#wrote(2, released.length);
+  }
+
+  #wrote(list: 0 | 1 | 2, count: number): void {
+    for (const one of this.#flushing) one.due[list] -= count;
+    const done = this.#flushing.filter(({ due }) => due.every((left) => left <= 0));
+    if (done.length === 0) return;
+    this.#flushing = this.#flushing.filter((one) => !done.includes(one));
+    for (const { resolve } of done) resolve();
   }
 }
 

@@ -17,7 +17,8 @@ export const bind: Feature = {
       xml("session", { xmlns: NS_SESSION }, xml("optional")),
     ];
   },
-  accepts: (element, stream) => stream.account !== undefined && element.getChild("bind", NS_BIND) !== undefined,
+  accepts: (element, stream) =>
+    stream.account !== undefined && element.getChild("bind", NS_BIND) !== undefined,
   async negotiate(element, stream) {
     const iq = Stanza.of(element);
     try {

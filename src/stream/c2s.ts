@@ -3,6 +3,7 @@ import { limits } from "./limits.js";
 import type { Feature } from "./negotiation.js";
 import { sasl } from "./sasl.js";
 import { starttls } from "./starttls.js";
+import { streamManagement } from "./stream-management.js";
 
 /** What a client negotiates, in the order offered. */
-export const clientFeatures: readonly Feature[] = [starttls, sasl, bind, limits];
+export const clientFeatures: readonly Feature[] = [starttls, sasl, bind, streamManagement, limits];

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Mechanism } from "../auth/types.js";
 import type { Logger } from "../log.js";
 import type { ClientSession, Outlet } from "../session/client-session.js";
+import type { ManagedOutlet } from "../session/managed.js";
 import type { Receipt } from "../session/session.js";
 import type { Account } from "../storage/types.js";
 import type { Connection, ConnectionHandler, TlsFacts } from "../transport/connection.js";
@@ -15,6 +16,9 @@ import type { StreamInfo } from "./info.js";
 import type { Feature } from "./negotiation.js";
 import type { StreamHosts, StreamSettings } from "./settings.js";
 
+/** XEP-0198 */
+export const NS_SM = "urn:xmpp:sm:3";
+
 type Phase = "header" | "negotiating" | "bound" | "closed";
 type Done = undefined | Promise<void>;
 
@@ -22,7 +26,7 @@ type Done = undefined | Promise<void>;
  * A client's stream from its first header to its end: RFC 6120 §4. What is negotiated stands in the features; what is
  * bound is a session. Everything that arrives is dealt with in its turn.
  */
-export class ClientStream implements ConnectionHandler, StreamInfo, Outlet {
+export class ClientStream implements ConnectionHandler, StreamInfo, Outlet, ManagedOutlet {
   settings: StreamSettings;
   account: Account | undefined;
   session: ClientSession | undefined;
@@ -107,8 +111,11 @@ export class ClientStream implements ConnectionHandler, StreamInfo, Outlet {
   onGone(reason: string): void {
     clearTimeout(this.#deadline);
     this.#turn.gone();
-    this.session?.end();
-    this.#turn.take(() => this.#unbind(reason));
+    // A connection that was closed in order is not coming back; one that was lost may be: XEP-0198 §5.
+    const lost = this.#phase !== "closed";
+    if (lost) this.session?.detach();
+    else this.session?.leave();
+    this.#turn.take(() => this.#left(reason, lost));
     this.#turn.take(() => this.onEnded(this) as undefined);
   }
 
@@ -180,6 +187,33 @@ export class ClientStream implements ConnectionHandler, StreamInfo, Outlet {
     this.log.info({ resource: session.jid.resource }, "session bound");
   }
 
+  /** An earlier session goes on here. @returns false when something ended this stream meanwhile. */
+  resumed(session: ClientSession): boolean {
+    if (this.#phase === "closed") return false;
+    this.session = session;
+    this.#phase = "bound";
+    clearTimeout(this.#deadline);
+    this.log.info({ resource: session.jid.resource }, "session resumed");
+    return true;
+  }
+
+  /** The session goes on on another stream; this one, alive or not, has nothing to do with it any more. */
+  supersede(): void {
+    this.session = undefined;
+    this.close(new StreamError("conflict", "the session was resumed on another connection"));
+  }
+
+  // What stream management does with the connection (ManagedOutlet).
+
+  ask(): void {
+    this.connection.write(`<r xmlns='${NS_SM}'/>`);
+  }
+
+  dead(): void {
+    this.log.info("no acknowledgement came; the connection counts as dead");
+    this.connection.destroy();
+  }
+
   #begin(element: Element): Done {
     if (this.#phase !== "header") throw new StreamError("bad-format", "a second stream header");
     const header = readHeader(element);
@@ -188,7 +222,8 @@ export class ClientStream implements ConnectionHandler, StreamInfo, Outlet {
     // After the first header the domain stands.
     if (!settings || (this.account && settings !== this.settings)) throw new StreamError("host-unknown");
     this.settings = settings;
-    if (header.from && this.account && !header.from.sameBare(this.account.jid)) throw new StreamError("invalid-from");
+    if (header.from && this.account && !header.from.sameBare(this.account.jid))
+      throw new StreamError("invalid-from");
     this.#answer();
     return this.#offer();
   }
@@ -234,7 +269,13 @@ export class ClientStream implements ConnectionHandler, StreamInfo, Outlet {
       if (error instanceof StanzaError) this.#malformed(element, error, session);
       return undefined;
     }
-    return this.settings.inbound.receive(session, stanza);
+    if (!session.managed) return this.settings.inbound.receive(session, stanza);
+    const ticket = session.managed.handled.begin();
+    stanza.ticket = ticket;
+    const done = this.settings.inbound.receive(session, stanza);
+    if (done !== undefined) return done.finally(() => ticket.release());
+    ticket.release();
+    return undefined;
   }
 
   /** An address that is no JID: the answer comes from the account, since nobody has that address. */
@@ -268,16 +309,22 @@ export class ClientStream implements ConnectionHandler, StreamInfo, Outlet {
     this.#fail(new StreamError("connection-timeout", "not logged in within the time allowed"));
   }
 
-  #unbind(reason: string): Done {
+  #left(reason: string, lost: boolean): Done {
     this.#phase = "closed";
     if (!this.session) return undefined;
+    if (lost && this.settings.binder.hibernate(this.session)) {
+      this.log.info({ reason }, "connection lost; the session waits for its client");
+      return undefined;
+    }
     this.log.info({ reason }, "session ended");
     return this.settings.binder.unbind(this.session, this.settings.domain.hooks, reason);
   }
 }
 
 function isStanza(element: Element): boolean {
-  return isStanzaName(element.name) && (element.attrs.xmlns === undefined || element.attrs.xmlns === NS_CLIENT);
+  return (
+    isStanzaName(element.name) && (element.attrs.xmlns === undefined || element.attrs.xmlns === NS_CLIENT)
+  );
 }
 
 /** RFC 6120 §4.7.3: unique and unguessable. */

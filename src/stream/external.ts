@@ -1,6 +1,7 @@
 import type { ClientStream } from "./client-stream.js";
 
-const XMPP_ADDRESS = /(?:^|, )othername:(?:<unsupported>|1\.3\.6\.1\.5\.5\.7\.8\.5(?:;|::)(?:UTF8:)?([^,]+))/g;
+const XMPP_ADDRESS =
+  /(?:^|, )othername:(?:<unsupported>|1\.3\.6\.1\.5\.5\.7\.8\.5(?:;|::)(?:UTF8:)?([^,]+))/g;
 const EMAIL = /(?:^|, )email:([^,\s]+)/g;
 
 /**

@@ -27,7 +27,7 @@ export function readHeader(header: Element): Header {
   if (!/^[1-9][0-9]*\.[0-9]+$/.test(attrs.version ?? "")) throw new StreamError("unsupported-version");
   if (!attrs.to) throw new StreamError("improper-addressing", "the stream header has no 'to'");
   const to = Jid.tryParse(attrs.to);
-  if (!to || to.local !== "" || to.resource !== "") throw new StreamError("host-unknown");
+  if (to?.local !== "" || to.resource !== "") throw new StreamError("host-unknown");
   return { to: to.domain, from: Jid.tryParse(attrs.from), lang: attrs["xml:lang"] };
 }
 

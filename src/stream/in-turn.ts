@@ -27,7 +27,7 @@ export class InTurn {
   run<A extends unknown[]>(task: (...args: A) => undefined | Promise<void>, self: unknown, ...args: A): void {
     try {
       const done = task.apply(self, args);
-      if (done) this.#await(done);
+      if (done !== undefined) this.#await(done);
     } catch (error) {
       this.failed(error);
     }
@@ -68,7 +68,7 @@ export class InTurn {
       }
       try {
         const done = task();
-        if (done) return done;
+        if (done !== undefined) return done;
       } catch (error) {
         this.failed(error);
       }

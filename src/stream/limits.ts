@@ -6,7 +6,13 @@ export const limits: Feature = {
   name: "limits",
   offer({ settings, account }) {
     const { maxBytes } = account ? settings.limits : settings.unauthenticatedLimits;
-    const idle = settings.idleTimeout > 0 ? xml("idle-seconds", null, String(settings.idleTimeout / 1000)) : undefined;
-    return xml("limits", { xmlns: "urn:xmpp:stream-limits:0" }, xml("max-bytes", null, String(maxBytes)), idle);
+    const idle =
+      settings.idleTimeout > 0 ? xml("idle-seconds", null, String(settings.idleTimeout / 1000)) : undefined;
+    return xml(
+      "limits",
+      { xmlns: "urn:xmpp:stream-limits:0" },
+      xml("max-bytes", null, String(maxBytes)),
+      idle,
+    );
   },
 };

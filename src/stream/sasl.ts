@@ -75,7 +75,8 @@ async function exchange(element: Element, stream: ClientStream): Promise<Outcome
 }
 
 function begin(element: Element, stream: ClientStream): Mechanism {
-  if (!stream.settings.loginLimiter.allows(stream.remoteAddress)) throw new SaslError("temporary-auth-failure");
+  if (!stream.settings.loginLimiter.allows(stream.remoteAddress))
+    throw new SaslError("temporary-auth-failure");
   const names = offered(stream);
   const found = mechanisms.find(({ name }) => name === element.attrs.mechanism && names.includes(name));
   if (found) return found.create(context(stream, names));
@@ -112,7 +113,8 @@ async function succeed(outcome: Outcome & { kind: "success" }, stream: ClientStr
 }
 
 function send(stream: ClientStream, name: string, data: Buffer | undefined): void {
-  const text = data === undefined ? undefined : data.length === 0 && name === "success" ? "=" : data.toString("base64");
+  const text =
+    data === undefined ? undefined : data.length === 0 && name === "success" ? "=" : data.toString("base64");
   stream.connection.write(serialize(xml(name, { xmlns: NS_SASL }, text || undefined)));
 }
 

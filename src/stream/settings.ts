@@ -1,7 +1,8 @@
 import type { Credentials } from "../auth/types.js";
-import type { Inbound } from "../router/inbound.js";
 import type { Domain } from "../router/domain.js";
+import type { Inbound } from "../router/inbound.js";
 import type { Binder } from "../session/binder.js";
+import type { ManagedOptions } from "../session/managed.js";
 import type { Account } from "../storage/types.js";
 import type { ParserLimits } from "../xml/parser.js";
 import type { Jid } from "../xmpp/jid.js";
@@ -24,6 +25,9 @@ export interface StreamSettings {
   /** SCRAM iteration count of new passwords. */
   readonly iterations: number;
   readonly loginLimiter: LoginLimiter;
+  readonly managed: ManagedOptions;
+  /** ms that a session may outlive its connection; 0 = not at all. */
+  readonly resumeTimeout: number;
   readonly inbound: Inbound;
   readonly binder: Binder;
   credentials(jid: Jid): Promise<Credentials | undefined>;

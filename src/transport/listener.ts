@@ -36,7 +36,9 @@ export class Listener {
   async start(): Promise<number> {
     const { host, port, type } = this.options;
     await new Promise<void>((resolve, reject) => {
-      this.#server.once("error", (error: NodeJS.ErrnoException) => reject(new SetupError(explain(error, host, port))));
+      this.#server.once("error", (error: NodeJS.ErrnoException) =>
+        reject(new SetupError(explain(error, host, port))),
+      );
       this.#server.listen({ host, port, backlog: 1024 }, resolve);
     });
     const address = this.#server.address();

@@ -51,7 +51,8 @@ export class TlsSettings {
     const protocol = socket.getProtocol() ?? "unknown";
     const bindings = new Map<string, Buffer>();
     for (const type of this.options.bindings) {
-      const hash = type === "tls-server-end-point" ? this.certificates.certificateHash(name || undefined) : undefined;
+      const hash =
+        type === "tls-server-end-point" ? this.certificates.certificateHash(name || undefined) : undefined;
       if (hash) bindings.set(type, hash);
       // RFC 9266 §4.2: only where TLS 1.3, or the extended master secret that cannot be seen from here, makes it unique.
       if (type === "tls-exporter" && protocol === "TLSv1.3") {

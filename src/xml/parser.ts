@@ -116,6 +116,7 @@ export class StreamParser {
     }
     // Keep-alives between stanzas (RFC 6120 §4.6.1) never reach the tokenizer, which would collect them.
     if (this.#clean && WHITESPACE.test(text)) return;
+    const fresh = this.#clean;
     this.#clean = false;
     // The tokenizer keeps a carriage return at the end of a text back until it sees what follows.
     this.#chunk = this.#carry ? `\r${text}` : text;
@@ -127,12 +128,20 @@ export class StreamParser {
     this.#chunkStart += this.#chunk.length - (this.#carry ? 1 : 0);
     if (this.#boundary < 0) {
       this.#pending += bytes.length;
+      if (fresh) this.#refuseText(this.#chunk);
     } else {
       const left = this.#chunk.slice(this.#boundary);
+      this.#refuseText(left);
       this.#clean = WHITESPACE.test(left);
       this.#pending = this.#clean ? 0 : Buffer.byteLength(left);
     }
     this.#chunk = "";
+  }
+
+  /** The tokenizer keeps text to itself until a tag follows; between stanzas that may be never. */
+  #refuseText(left: string): void {
+    const start = left.search(/[^ \t\r\n]/);
+    if (this.#depth === 1 && !this.#current && start >= 0 && left[start] !== "<") throw textBetween();
   }
 
   /** UTF-8 only (RFC 6120 §11.6); a character cut in two waits for its other half. */
@@ -192,7 +201,7 @@ export class StreamParser {
       this.#whole = { element: undefined, inner: undefined };
       return;
     }
-    this.#whole = { element: this.#current, inner: this.#innerText(tag) };
+    this.#whole = { element: this.#current, inner: this.#sourceOf(tag) };
     this.#current = undefined;
   }
 
@@ -204,7 +213,7 @@ export class StreamParser {
     else this.#handler.onFooter();
   }
 
-  #innerText(tag: SaxesTagNS): string | undefined {
+  #sourceOf(tag: SaxesTagNS): string | undefined {
     if (tag.isSelfClosing) return "";
     if (this.#contentStart < 0) return undefined;
     const end = this.#chunk.lastIndexOf("</", this.#boundary - 3);
@@ -223,7 +232,7 @@ export class StreamParser {
       else children.push(text);
     } else if (!WHITESPACE.test(text)) {
       // RFC 6120 §4.9.3.1: only stanzas and white space stand on the first level.
-      throw new StreamError("bad-format", "text between stanzas");
+      throw textBetween();
     }
   }
 
@@ -279,6 +288,10 @@ function incompleteTail(bytes: Buffer): number {
 function restricted(): never {
   // RFC 6120 §11.1
   throw new StreamError("restricted-xml", "comments, processing instructions and DTDs are not allowed");
+}
+
+function textBetween(): StreamError {
+  return new StreamError("bad-format", "text between stanzas");
 }
 
 function tooMuch(text: string): StreamError {

@@ -4,6 +4,12 @@ import { Jid } from "./jid.js";
 
 export const NS_CLIENT = "jabber:client";
 
+/** Says when a stanza has been handled for good: see `session/handled.ts`. */
+export interface Ticket {
+  hold(): void;
+  release(): void;
+}
+
 export type StanzaKind = "message" | "presence" | "iq";
 
 /**
@@ -16,6 +22,9 @@ export class Stanza extends Element {
   declare readonly children: Node[];
   /** The children as text, made once and shared by all views; set by the parser from what it read. */
   #inner: string | undefined;
+
+  /** Whoever takes the stanza into keeping holds it until that is done; shared by all views. */
+  ticket: Ticket | undefined;
 
   /** @param attrs must agree with `from` and `to`. */
   private constructor(
@@ -85,7 +94,9 @@ export class Stanza extends Element {
 
   /** The same stanza with other children. The children are taken over: hand in fresh elements or ones that nobody edits. */
   withChildren(children: Node[]): Stanza {
-    return new Stanza(this.name, { ...this.attrs }, this.from, this.to, children);
+    const changed = new Stanza(this.name, { ...this.attrs }, this.from, this.to, children);
+    changed.ticket = this.ticket;
+    return changed;
   }
 
   /** The same stanza with further children at its end. */
@@ -126,7 +137,9 @@ export class Stanza extends Element {
   }
 
   #view(attrs: Attrs, from: Jid | undefined, to: Jid | undefined): Stanza {
-    return new Stanza(this.name, attrs, from, to, this.children, this.#inner);
+    const view = new Stanza(this.name, attrs, from, to, this.children, this.#inner);
+    view.ticket = this.ticket;
+    return view;
   }
 }
 

@@ -1,6 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { atSuddenEnd } from "./sudden-end.js";
 
 const KEPT_LINES = 500;
 const SHOWN_LINES = 60;
@@ -13,12 +14,6 @@ export interface ChildOptions {
   uid?: number;
   gid?: number;
 }
-
-/** Those that run, should this process end before it could stop them. */
-const running = new Set<Child>();
-process.once("exit", () => {
-  for (const child of running) child.kill();
-});
 
 type Listener = (line: string) => void;
 
@@ -34,10 +29,10 @@ export class Child {
   constructor(command: string, args: readonly string[], options: ChildOptions = {}) {
     this.#name = command;
     this.#process = spawn(command, args, { ...options, detached: true });
-    running.add(this);
+    const calledOff = atSuddenEnd(() => this.kill());
     this.#gone = once(this.#process, "close")
       .catch((error) => this.#hear(`could not run: ${error}`))
-      .finally(() => running.delete(this));
+      .finally(calledOff);
     // The process may have ended while a line was on its way to it; its end is reported by waitForLine.
     this.#process.stdin.on("error", (error) => this.#hear(`could not write: ${error}`));
     createInterface(this.#process.stdout).on("line", (line) => this.#hear(line));

@@ -18,11 +18,10 @@ export const DESKTOP_PROGRAMS = ["Xvfb", "dbus-daemon", "openbox", "xdotool", "i
 export class Desktop {
   readonly #parts: Child[] = [];
   readonly #env: NodeJS.ProcessEnv;
+  /** As whom, where and with which environment programs run here. */
+  readonly #how: Person & { cwd: string; env: NodeJS.ProcessEnv };
 
-  private constructor(
-    private readonly person: Person,
-    home: string,
-  ) {
+  private constructor(person: Person, home: string) {
     this.#env = {
       PATH: process.env.PATH,
       HOME: home,
@@ -33,6 +32,7 @@ export class Desktop {
       GSETTINGS_BACKEND: "memory",
       GIO_USE_VFS: "local",
     };
+    this.#how = { ...person, cwd: home, env: this.#env };
   }
 
   /** Starts it for that person. `home`: their folder. */
@@ -61,14 +61,14 @@ export class Desktop {
 
   /** Starts a program on this desktop; it ends with the desktop at the latest. */
   launch(program: string, ...args: string[]): Child {
-    const child = new Child(program, args, { ...this.person, env: this.#env });
+    const child = new Child(program, args, this.#how);
     this.#parts.push(child);
     return child;
   }
 
   /** Runs a program on this desktop to its end. `input`: its standard input. Gives its output, throws if it fails. */
   async run(program: string, args: readonly string[], input?: string): Promise<string> {
-    const running = run(program, [...args], { ...this.person, env: this.#env, timeout: COMMAND_MS });
+    const running = run(program, [...args], { ...this.#how, timeout: COMMAND_MS });
     if (input !== undefined) {
       // A program that ends without reading has failed, and says why by itself.
       running.child.stdin?.on("error", (error) => process.emitWarning(error)).end(input);
@@ -115,8 +115,7 @@ export class Desktop {
   async #picture(): Promise<Buffer> {
     // Without a file name, the date of which would be in the picture.
     const { stdout } = await run("import", ["-window", "root", "-strip", "png:-"], {
-      ...this.person,
-      env: this.#env,
+      ...this.#how,
       encoding: "buffer",
       maxBuffer: MAX_PICTURE,
       timeout: COMMAND_MS,

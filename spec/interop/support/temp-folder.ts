@@ -1,6 +1,11 @@
+import { rmSync } from "node:fs";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { atSuddenEnd } from "./sudden-end.js";
+
+/** A client that is just ending may still write its last file. */
+const REMOVAL = { recursive: true, force: true, maxRetries: 5, retryDelay: 200 };
 
 export interface TempFolder {
   /** Absolute. */
@@ -15,6 +20,6 @@ export interface TempFolder {
 export async function tempFolder(purpose: string, mode = 0o700): Promise<TempFolder> {
   const path = await mkdtemp(join(tmpdir(), `sluice-interop-${purpose}-`));
   await chmod(path, mode);
-  // A client that is just ending may still write its last file.
-  return { path, remove: () => rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }) };
+  const calledOff = atSuddenEnd(() => rmSync(path, REMOVAL));
+  return { path, remove: () => rm(path, REMOVAL).finally(calledOff) };
 }

@@ -1,19 +1,26 @@
+import { spawnSync } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { run } from "./need.js";
 import { shotFile } from "./shots.js";
+import { atSuddenEnd } from "./sudden-end.js";
 import { until } from "./waiting.js";
 
+const SOCKET = ["-L", "sluice-interop"];
 const COLUMNS = 120;
 const ROWS = 40;
 const PATIENCE_MS = 20_000;
 
 /** A program in a terminal of its own, as a person at a keyboard uses it: a tmux server that nobody else talks to. */
 export class Terminal {
+  readonly #calledOff: () => void;
+
   private constructor(
     readonly name: string,
     private readonly env: NodeJS.ProcessEnv,
-  ) {}
+  ) {
+    this.#calledOff = atSuddenEnd(() => spawnSync("tmux", [...SOCKET, "kill-server"], { env }));
+  }
 
   /**
    * Starts `program`, with `home` as home folder and nothing else of this environment but the path.
@@ -55,11 +62,13 @@ export class Terminal {
   async closed(): Promise<void> {
     const look = async () => ((await this.#alive()) ? undefined : true);
     await until(`${this.name} to end`, PATIENCE_MS, look, () => this.#screen());
+    this.#calledOff();
   }
 
   /** Closes the terminal, which ends the program. May be called again. */
   async close(): Promise<void> {
     if (await this.#alive()) await this.#tmux("kill-server");
+    this.#calledOff();
   }
 
   async #screen(): Promise<string> {
@@ -74,7 +83,7 @@ export class Terminal {
   }
 
   async #tmux(...args: string[]): Promise<string> {
-    const { stdout } = await run("tmux", ["-L", "sluice-interop", ...args], { env: this.env });
+    const { stdout } = await run("tmux", [...SOCKET, ...args], { env: this.env });
     return stdout;
   }
 }

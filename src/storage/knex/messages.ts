@@ -21,8 +21,9 @@ export class KnexMessages implements MessageRepository {
     if (messages.length === 0) return;
     const rows = messages.map(readMessage);
     await this.db.transaction(async (trx) => {
-      const accounts = await this.#holdAccounts(trx, new Set(rows.map((row) => row.accountId)));
-      // An account may have been removed meanwhile; its messages go nowhere.
+      const accounts = await this.#existing(trx, new Set(rows.map((row) => row.accountId)));
+      // An account may have been removed meanwhile; its messages go nowhere. One that is removed between here and the
+      // commit breaks a foreign key, so that the transaction runs again.
       for (const chunk of chunksOf(rows.filter((row) => accounts.has(row.accountId)))) {
         await trx.raw(this.#sql.addMessages(chunk.length), chunk.flatMap(messageValues));
         await trx.raw(this.#sql.addMarks(chunk.length), chunk.flatMap(markValues));
@@ -69,17 +70,17 @@ export class KnexMessages implements MessageRepository {
 
   async count(account: Account, limit: number): Promise<number> {
     const [row] = await this.db.select(
-      "select count(*) as marks from (select 1 from pending where account_id = ? limit ?) as some",
+      "select count(*) as marks from (select 1 from pending where account_id = ? limit ?) as marked",
       [account.id, limit],
     );
     return Number(row.marks);
   }
 
-  /** Those of the accounts that exist. They do so until the transaction ends. */
-  async #holdAccounts(trx: Knex, ids: ReadonlySet<number>): Promise<Set<number>> {
+  /** Those of the accounts that exist. */
+  async #existing(trx: Knex, ids: ReadonlySet<number>): Promise<Set<number>> {
     const held = new Set<number>();
     for (const chunk of slices([...ids])) {
-      const rows = await this.db.select(this.#sql.holdAccounts(chunk.length), chunk, trx);
+      const rows = await this.db.select(this.#sql.existingAccounts(chunk.length), chunk, trx);
       for (const row of rows) held.add(Number(row.id));
     }
     return held;
@@ -122,9 +123,7 @@ function statements({ dialect }: Database) {
   const theseMarks = (count: number) =>
     `message_id in ${list(count)} and (account_id, message_id) in ${dialect.pairs(count)}`;
   return {
-    holdAccounts: byCount(
-      (count) => `select id from accounts where id in ${list(count)} order by id ${dialect.lock.keep}`,
-    ),
+    existingAccounts: byCount((count) => `select id from accounts where id in ${list(count)}`),
     addMessages: byCount(
       (count) => `insert into messages (id, stanza, received_at)
         values ${placeholders(count, "(?, ?, ?)")} ${dialect.ignoreExisting("id")}`,

@@ -46,9 +46,10 @@ const KINDS: Record<SharedClient, Kind> = {
   },
   mysql: {
     connection: (url) =>
-      ({ uri: url, charset: "utf8mb4_bin", connectTimeout: CONNECT_TIMEOUT }) as Knex.MySql2ConnectionConfig,
+      ({ uri: url, charset: "utf8mb4", connectTimeout: CONNECT_TIMEOUT }) as Knex.MySql2ConnectionConfig,
     // How durable a commit is, the server decides for all its clients: innodb_flush_log_at_trx_commit.
     settings: () => [
+      "set names utf8mb4 collate utf8mb4_bin",
       "set session transaction isolation level read committed",
       // Strict: what does not fit is an error and not cut. Without NO_BACKSLASH_ESCAPES, as the driver escapes with them.
       "set session sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'",
@@ -74,6 +75,8 @@ export function connectShared(
   return createKnex({
     client: DIALECTS[client].driver,
     connection: connection(url),
+    // Otherwise the message of an error tells the values, such as what people wrote to each other.
+    compileSqlOnError: false,
     acquireConnectionTimeout: ACQUIRE_TIMEOUT,
     pool: {
       ...options.pool,
@@ -93,7 +96,8 @@ export function connectShared(
  */
 export async function lockMigrations(client: SharedClient, only: Knex): Promise<void> {
   const [row] = DIALECTS[client].rows(await only.raw(KINDS[client].lock));
-  if (row.taken !== 1) throw new SetupError("Another node has been changing the tables for an hour. Look at its log.");
+  if (row.taken !== 1)
+    throw new SetupError("Another node has been changing the tables for an hour. Look at its log.");
 }
 
 /** @throws SetupError when the package that speaks to the database is not installed */

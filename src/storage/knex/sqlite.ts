@@ -39,6 +39,8 @@ export function connectSqlite(file: string, durability: "relaxed" | "commit", lo
     client: ImmediateClient as unknown as typeof Knex.Client,
     connection: { filename: file },
     useNullAsDefault: true,
+    // Otherwise the message of an error tells the values, such as what people wrote to each other.
+    compileSqlOnError: false,
     pool: {
       // Never closed while idle: a database in memory would be gone.
       min: 1,

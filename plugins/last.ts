@@ -1,0 +1,106 @@
+/** Last Activity: XEP-0012. */
+import {
+  definePlugin,
+  type Element,
+  firstChild,
+  type Jid,
+  type KeyValueStore,
+  maySeePresence,
+  type PluginContext,
+  type Session,
+  type Stanza,
+  StanzaError,
+  xml,
+} from "../src/plugin/api.js";
+
+const NS_LAST = "jabber:iq:last";
+const KEY = "last";
+/** Characters of the last status that are kept. */
+const STATUS_MAX = 1024;
+
+interface Activity {
+  /** When the last available resource went, ms since 1970. */
+  at: number;
+  status?: string;
+}
+
+export default definePlugin({
+  name: "last",
+  about: "Tells how long the server has been running and an account has been away.",
+  setup(ctx) {
+    const last = new LastActivity(ctx);
+    const query = { type: "get", ns: NS_LAST, name: "query" } as const;
+    ctx.feature(NS_LAST);
+    ctx.feature(NS_LAST, "account");
+    // XEP-0012 §5
+    ctx.iq({ ...query, to: "server" }, () => answer(Math.floor(process.uptime())));
+    ctx.iq({ ...query, to: "account", missing: true }, (iq) => last.of(iq.to, iq.from));
+    ctx.hook("stanza:deliver", ({ stanza }) => last.guard(stanza));
+    ctx.hook("stanza:received", ({ session, stanza }) => {
+      if (stanza.kind === "presence" && stanza.type === "unavailable" && !stanza.to) {
+        return last.left(session, stanza);
+      }
+    });
+    ctx.hook("session:unbound", ({ session }) => last.left(session));
+  },
+});
+
+class LastActivity {
+  readonly #store: KeyValueStore<Activity>;
+
+  constructor(private readonly ctx: PluginContext) {
+    this.#store = ctx.store<Activity>("activity");
+  }
+
+  /** @throws StanzaError `forbidden`, `item-not-found` for an account that was never online */
+  async of(account: Jid, asker: Jid): Promise<Element> {
+    await this.#authorize(account, asker);
+    // §3: at least one connected or available resource. A resource that shows no presence is its owner's secret.
+    const own = asker.sameBare(account);
+    if (this.ctx.sessions.of(account).some(({ presence }) => own || presence)) return answer(0);
+    const stored = await this.ctx.account(account);
+    const activity = stored && (await this.#store.get(stored, KEY));
+    if (!activity) throw new StanzaError("item-not-found");
+    return answer(secondsSince(activity.at), activity.status);
+  }
+
+  /** §4: nor does a resource hear the question of somebody who may not ask. */
+  guard(stanza: Stanza): Promise<void> | undefined {
+    const { from, to, kind, type } = stanza;
+    if (kind !== "iq" || type !== "get" || !from || !to || to.isBare) return undefined;
+    return firstChild(stanza)?.is("query", NS_LAST) ? this.#authorize(to.bare, from) : undefined;
+  }
+
+  /** A session became unavailable or ended; if it was the last that was available, the account is away from now on. */
+  async left({ account, jid, resource }: Session, presence?: Stanza): Promise<void> {
+    const others = this.ctx.sessions.of(jid).some((other) => other.presence && !other.jid.equals(jid));
+    if (!resource.presence || others) return;
+    try {
+      // None for an anonymous session, or for an account that has just been removed.
+      const stored = await this.ctx.account(account.jid);
+      if (stored) await this.#store.set(stored, KEY, { at: Date.now(), status: statusOf(presence) });
+    } catch (error) {
+      // Nobody is to stay online because of it.
+      this.ctx.log.warn({ err: error, account: jid.bareText }, "the last activity could not be stored");
+    }
+  }
+
+  async #authorize(account: Jid, asker: Jid): Promise<void> {
+    if (!(await maySeePresence(this.ctx, account, asker))) throw new StanzaError("forbidden");
+  }
+}
+
+/** Whole seconds; none where the clock was set back. @param at ms since 1970 */
+export function secondsSince(at: number, now = Date.now()): number {
+  return Math.max(0, Math.floor((now - at) / 1000));
+}
+
+function statusOf(presence: Stanza | undefined): string | undefined {
+  const status = presence?.getChildText("status");
+  // By code points, so that no character is cut in two.
+  return status ? Array.from(status).slice(0, STATUS_MAX).join("") : undefined;
+}
+
+function answer(seconds: number, status?: string): Element {
+  return xml("query", { xmlns: NS_LAST, seconds }, status);
+}

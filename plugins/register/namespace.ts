@@ -1,0 +1,1 @@
+export const NS_REGISTER = "jabber:iq:register";

@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import type { Account } from "../../src/storage/types.js";
+import { freshAccount, freshLocal, HOSTILE_TEXTS } from "./people.js";
+import type { Nodes } from "./storage.suite.js";
+
+export function keyValuesSuite(nodes: Nodes): void {
+  for (const owner of ["an account", "nobody"]) {
+    describe(`of ${owner}`, () => {
+      const fresh = async (): Promise<Account | undefined> =>
+        owner === "nobody" ? undefined : freshAccount(nodes.storage);
+
+      it("give back what was set, until it is removed", async () => {
+        const [account, store] = [await fresh(), freshLocal("store")];
+        assert.equal(await nodes.storage.keyValues.get(account, store, "key"), undefined);
+        await nodes.storage.keyValues.set(account, store, "key", { a: [1, null, true, "🎭"] });
+        assert.deepEqual(await nodes.other.keyValues.get(account, store, "key"), {
+          a: [1, null, true, "🎭"],
+        });
+        await nodes.storage.keyValues.set(account, store, "key", undefined);
+        await nodes.storage.keyValues.set(account, store, "key", undefined);
+        assert.equal(await nodes.other.keyValues.get(account, store, "key"), undefined);
+        assert.deepEqual(await nodes.other.keyValues.keys(account, store, 10), []);
+      });
+
+      it("replace what was set before, also with nothing", async () => {
+        const [account, store] = [await fresh(), freshLocal("store")];
+        for (const value of ["first", 2, null, false, "", []]) {
+          await nodes.storage.keyValues.set(account, store, "key", value);
+          assert.deepEqual(await nodes.storage.keyValues.get(account, store, "key"), value);
+        }
+        assert.deepEqual(await nodes.storage.keyValues.keys(account, store, 10), ["key"]);
+      });
+
+      it("take the last of two that are set at once", async () => {
+        const [account, store] = [await fresh(), freshLocal("store")];
+        await Promise.all(
+          [1, 2, 3, 4].map((value) =>
+            (value % 2 ? nodes.storage : nodes.other).keyValues.set(account, store, "key", value),
+          ),
+        );
+        assert.ok(
+          [1, 2, 3, 4].includes((await nodes.storage.keyValues.get(account, store, "key")) as number),
+        );
+        assert.deepEqual(await nodes.storage.keyValues.keys(account, store, 10), ["key"]);
+      });
+
+      it("tell every key from every other", async () => {
+        const [account, store] = [await fresh(), freshLocal("store")];
+        for (const text of HOSTILE_TEXTS) await nodes.storage.keyValues.set(account, store, text, { text });
+        for (const text of HOSTILE_TEXTS) {
+          assert.deepEqual(await nodes.storage.keyValues.get(account, store, text), { text });
+        }
+        const keys = await nodes.storage.keyValues.keys(account, store, 100);
+        assert.deepEqual([...keys].sort(), [...HOSTILE_TEXTS].sort());
+      });
+
+      it("list the keys of one store in order, up to a limit", async () => {
+        const [account, store] = [await fresh(), freshLocal("store")];
+        for (const key of ["b", "B", "a", "é", "_", "\uffee", "🎭", "ab"]) {
+          await nodes.storage.keyValues.set(account, store, key, key);
+        }
+        await nodes.storage.keyValues.set(account, `${store}-2`, "c", 1);
+        const ordered = ["B", "_", "a", "ab", "b", "é", "\uffee", "🎭"];
+        assert.deepEqual(await nodes.storage.keyValues.keys(account, store, 100), ordered);
+        assert.deepEqual(await nodes.storage.keyValues.keys(account, store, 3), ordered.slice(0, 3));
+      });
+
+      it("tell every store from every other", async () => {
+        const account = await fresh();
+        const names = [
+          freshLocal("store"),
+          "'; drop table key_values; --",
+          "resume",
+          "résumé",
+          "Resume",
+          "resume ",
+        ];
+        for (const name of names) await nodes.storage.keyValues.set(account, name, "key", { name });
+        for (const name of names) {
+          assert.deepEqual(await nodes.storage.keyValues.get(account, name, "key"), { name });
+          assert.deepEqual(await nodes.storage.keyValues.keys(account, name, 10), ["key"]);
+          await nodes.storage.keyValues.set(account, name, "key", undefined);
+        }
+      });
+
+      it("may be large and hold any character that JSON can", async function () {
+        this.timeout(10_000);
+        const [account, store] = [await fresh(), freshLocal("store")];
+        const value = { text: "ö🎭\\'\"\0\u2028".repeat(40_000) };
+        const key = "k".repeat(20_000);
+        await nodes.storage.keyValues.set(account, store, key, value);
+        assert.deepEqual(await nodes.storage.keyValues.get(account, store, key), value);
+        assert.deepEqual(await nodes.storage.keyValues.keys(account, store, 1), [key]);
+      });
+    });
+  }
+
+  it("of one account are not those of another, nor nobody's", async () => {
+    const [account, neighbour] = [await freshAccount(nodes.storage), await freshAccount(nodes.storage)];
+    await nodes.storage.keyValues.set(account, "private", "whose", "mine");
+    assert.equal(await nodes.storage.keyValues.get(neighbour, "private", "whose"), undefined);
+    assert.equal(await nodes.storage.keyValues.get(undefined, "private", "whose"), undefined);
+  });
+
+  it("are not set for an account that was removed", async () => {
+    const account = await freshAccount(nodes.storage);
+    await nodes.storage.accounts.remove(account.jid);
+    await assert.rejects(
+      nodes.storage.keyValues.set(account, "private", "key", "a secret"),
+      (error: Error) => {
+        assert.ok(!error.message.includes("a secret"), "the error tells the value");
+        return true;
+      },
+    );
+  });
+
+  it("need a store whose name is not too long", async () => {
+    await assert.rejects(nodes.storage.keyValues.set(undefined, "é".repeat(128), "key", 1), RangeError);
+  });
+}

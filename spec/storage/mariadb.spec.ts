@@ -1,0 +1,3 @@
+import { sharedSuite } from "./shared.suite.js";
+
+describe("storage on MariaDB", () => sharedSuite("mysql"));

@@ -1,0 +1,135 @@
+import { randomBytes } from "node:crypto";
+import type { Stanza } from "../xmpp/stanza.js";
+import { Handled } from "./handled.js";
+import type { Receipt } from "./session.js";
+import { type Sent, Unacked } from "./unacked.js";
+
+export interface ManagedOptions {
+  /** Stanzas sent without acknowledgement, beyond which messages wait in the store instead. */
+  maxUnacked: number;
+  /** Characters of them, likewise. */
+  maxUnackedSize: number;
+  /** Stanzas after which an acknowledgement is asked for. */
+  askAfter: number;
+  /** ms after which one is asked for, whatever the number. */
+  askDelay: number;
+  /** ms to wait for it; then the connection counts as dead. */
+  answerTimeout: number;
+}
+
+/** How many times the bounds may be exceeded by what cannot wait in the store (presence, iq) before the session ends. */
+const HARD = 4;
+
+/** What a managed session needs of its stream while it has one. */
+export interface ManagedOutlet {
+  write(text: string): void;
+  readonly standalone: boolean;
+  /** Asks for an acknowledgement. */
+  ask(): void;
+  /** Nobody answers. */
+  dead(): void;
+}
+
+/** The state of stream management of one session, whichever stream it has at the moment: XEP-0198. */
+export class Managed {
+  /** Unguessable: who knows it and the account's password may resume. */
+  readonly id = randomBytes(18).toString("base64url");
+  readonly handled = new Handled();
+  readonly unacked = new Unacked();
+  #outlet: ManagedOutlet | undefined;
+  #sinceAsked = 0;
+  #asked = false;
+  #timer: NodeJS.Timeout | undefined;
+  #waiting: (() => void)[] = [];
+
+  /** @param resumeTimeout ms that the session outlives its connection; 0 = not at all. */
+  constructor(
+    readonly options: ManagedOptions,
+    readonly resumeTimeout: number,
+    outlet: ManagedOutlet,
+  ) {
+    this.#outlet = outlet;
+  }
+
+  /** It has as much under way as it may; what can wait in the store does. */
+  get saturated(): boolean {
+    return this.unacked.count >= this.options.maxUnacked || this.unacked.size >= this.options.maxUnackedSize;
+  }
+
+  /** Not even what cannot wait may be added. */
+  get overfull(): boolean {
+    const { maxUnacked, maxUnackedSize } = this.options;
+    return this.unacked.count >= HARD * maxUnacked || this.unacked.size >= HARD * maxUnackedSize;
+  }
+
+  /** Undefined while there is room; otherwise resolves when there is, or when the session is over. */
+  room(): Promise<void> | undefined {
+    if (!this.saturated) return undefined;
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  send(stanza: Stanza, receipt: Receipt | undefined): void {
+    const text = stanza.text(this.#outlet?.standalone);
+    this.unacked.push(stanza, receipt, text.length);
+    if (!this.#outlet) return;
+    this.#outlet.write(text);
+    this.#sinceAsked += 1;
+    if (!this.#asked) this.#askSoon();
+  }
+
+  /** @returns false when the client acknowledges more than it was sent. */
+  acknowledge(h: number): boolean {
+    if (!this.unacked.acknowledge(h)) return false;
+    this.#asked = false;
+    this.#stopTimer();
+    this.#sinceAsked = this.unacked.count;
+    if (this.unacked.count > 0 && this.#outlet) this.#askSoon();
+    this.#tellRoom();
+    return true;
+  }
+
+  /** The connection is lost; what is sent from now on waits. */
+  detach(): void {
+    this.#outlet = undefined;
+    this.#asked = false;
+    this.#stopTimer();
+  }
+
+  /** A new stream takes over; what it was not known to have got is sent again. */
+  attach(outlet: ManagedOutlet): void {
+    this.#outlet = outlet;
+    for (const { stanza } of this.unacked.all()) outlet.write(stanza.text(outlet.standalone));
+    this.#sinceAsked = this.unacked.count;
+    if (this.unacked.count > 0) this.#askSoon();
+  }
+
+  /** The session is over. @returns what was not acknowledged, in order. */
+  end(): Sent[] {
+    this.detach();
+    const left = this.unacked.take();
+    this.#tellRoom();
+    return left;
+  }
+
+  #askSoon(): void {
+    if (this.#sinceAsked >= this.options.askAfter) this.#ask();
+    else this.#timer ??= setTimeout(() => this.#ask(), this.options.askDelay);
+  }
+
+  #ask(): void {
+    this.#stopTimer();
+    this.#asked = true;
+    this.#sinceAsked = 0;
+    this.#outlet?.ask();
+    this.#timer = setTimeout(() => this.#outlet?.dead(), this.options.answerTimeout);
+  }
+
+  #stopTimer(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #tellRoom(): void {
+    if (!this.saturated) for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}

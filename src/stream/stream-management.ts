@@ -1,0 +1,132 @@
+import type { ClientSession } from "../session/client-session.js";
+import { Managed } from "../session/managed.js";
+import type { Account } from "../storage/types.js";
+import { type Element, xml } from "../xml/element.js";
+import { NS_STANZAS, type StanzaCondition, StreamError } from "../xmpp/errors.js";
+import { type ClientStream, NS_SM } from "./client-stream.js";
+import type { Feature } from "./negotiation.js";
+
+/** ms after which a request for an acknowledgement is answered, though not all is durable yet: XEP-0198 §4 forbids to withhold it. */
+const ANSWER_AT_LATEST = 2000;
+const MAX_H = 2 ** 32 - 1;
+
+/** XEP-0198. */
+export const streamManagement: Feature = {
+  name: "stream management",
+  offer: (stream) => (stream.account ? xml("sm", { xmlns: NS_SM }) : undefined),
+  accepts: (element) => element.getNS() === NS_SM,
+  negotiate(element, stream) {
+    switch (element.getName()) {
+      case "enable":
+        return enable(element, stream);
+      case "resume":
+        return resume(element, stream);
+      case "r":
+        return answer(stream);
+      case "a":
+        return acknowledged(element, stream);
+      default:
+        throw new StreamError("unsupported-stanza-type");
+    }
+  },
+};
+
+/** §3 */
+function enable(element: Element, stream: ClientStream): undefined {
+  const { session, settings } = stream;
+  if (!session || session.managed) {
+    fail(stream, "unexpected-request");
+    return;
+  }
+  const wanted = isTrue(element.attrs.resume) ? limit(element.attrs.max, settings.resumeTimeout) : 0;
+  const managed = new Managed(settings.managed, wanted, stream);
+  session.managed = managed;
+  const terms = { resume: "true", id: managed.id, max: String(Math.floor(wanted / 1000)) };
+  stream.send(xml("enabled", { xmlns: NS_SM, ...(wanted > 0 ? terms : {}) }));
+  if (wanted > 0) settings.binder.allowResumption(session, settings.domain.hooks);
+}
+
+/** §5 */
+async function resume(element: Element, stream: ClientStream): Promise<void> {
+  const { account, settings } = stream;
+  const h = readH(element);
+  if (stream.session || h === undefined) {
+    fail(stream, "unexpected-request");
+    return;
+  }
+  const session = settings.binder.resume(element.attrs.previd ?? "", account as Account);
+  if (!session) {
+    fail(stream, "item-not-found");
+    return;
+  }
+  await takeOver(session, h, stream);
+}
+
+async function takeOver(session: ClientSession, h: number, stream: ClientStream): Promise<void> {
+  const managed = session.managed as Managed;
+  managed.detach();
+  // The old connection may seem alive (§5): it is told, and what it still brings is not read any more.
+  const before = session.attach(stream);
+  if (before) (before as ClientStream).supersede();
+  // What the old stream brought is stored first, so that the client learns the whole truth and sends nothing twice.
+  await managed.handled.caughtUp();
+  if (!stream.resumed(session)) {
+    // This connection was lost too: the session waits on.
+    stream.settings.binder.hibernate(session);
+    return;
+  }
+  stream.send(xml("resumed", { xmlns: NS_SM, previd: managed.id, h: managed.handled.h }));
+  if (!managed.acknowledge(h)) throw tooHigh(h, managed);
+  managed.attach(stream);
+}
+
+/** §4: answered when all that came before is durable, which is a matter of milliseconds. */
+function answer(stream: ClientStream): undefined {
+  const managed = stream.session?.managed;
+  if (!managed) return;
+  const tell = () => stream.send(xml("a", { xmlns: NS_SM, h: managed.handled.h }));
+  const waiting = managed.handled.caughtUp();
+  if (waiting === undefined) {
+    tell();
+    return;
+  }
+  const late = setTimeout(tell, ANSWER_AT_LATEST);
+  void waiting.then(() => {
+    clearTimeout(late);
+    tell();
+  });
+}
+
+function acknowledged(element: Element, stream: ClientStream): undefined {
+  const managed = stream.session?.managed;
+  if (!managed) return;
+  const h = readH(element);
+  if (h === undefined) throw new StreamError("bad-format", "an acknowledgement without a count");
+  if (!managed.acknowledge(h)) throw tooHigh(h, managed);
+}
+
+/** §6 */
+function tooHigh(h: number, { unacked }: Managed): StreamError {
+  const counts = { xmlns: NS_SM, h, "send-count": unacked.sent };
+  return new StreamError("undefined-condition", undefined, xml("handled-count-too-high", counts));
+}
+
+function fail(stream: ClientStream, condition: StanzaCondition): void {
+  stream.send(xml("failed", { xmlns: NS_SM }, xml(condition, { xmlns: NS_STANZAS })));
+}
+
+function readH(element: Element): number | undefined {
+  const text = element.attrs.h ?? "";
+  const h = /^[0-9]{1,10}$/.test(text) ? Number(text) : Number.NaN;
+  return h <= MAX_H ? h : undefined;
+}
+
+function isTrue(text: string | undefined): boolean {
+  return text === "true" || text === "1";
+}
+
+/** @returns ms */
+function limit(max: string | undefined, most: number): number {
+  const asked = Number(max) * 1000;
+  return asked > 0 ? Math.min(asked, most) : most;
+}
