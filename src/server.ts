@@ -226,8 +226,6 @@ async function streamHosts(
       maxUnacked: session.maxUnacked,
       maxUnackedSize: session.maxUnackedSize,
       answerTimeout: session.answerTimeout,
-      askAfter: 10,
-      askDelay: 500,
     },
     resumeTimeout: session.resumeTimeout,
     inbound,

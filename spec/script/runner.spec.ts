@@ -129,7 +129,7 @@ Romeo receives in any order:
     const failed = await runScript(`${unknown}Romeo connects\n`, "a.scs", target).catch(
       (error: Error) => error,
     );
-    assert.match(String(failed), /a\.scs:10: Romeo connects[^]*not-authorized/);
+    assert.match(String(failed), /a\.scs:10: Romeo connects[\s\S]*not-authorized/);
   });
 
   it("names the line when the script's own XML is wrong", async () => {

@@ -6,6 +6,7 @@ import { fakeCredentials, hash, hmac } from "./keys.js";
 import { type ClientFirst, parseClientFinal, parseClientFirst } from "./scram-messages.js";
 import {
   type AuthContext,
+  DOWNGRADE,
   type Mechanism,
   type Outcome,
   SaslError,
@@ -73,7 +74,7 @@ export class Scram implements Mechanism {
     if (this.variant.plus !== (flag === "p"))
       throw new SaslError("malformed-request", "flag and mechanism do not agree on channel binding");
     // The client saw no mechanism with channel binding although there was one: somebody took it out of the list.
-    if (flag === "y" && this.context.offeredPlus) throw new SaslError("not-authorized", "downgrade");
+    if (flag === "y" && this.context.offeredPlus) throw new SaslError("not-authorized", DOWNGRADE);
     if (binding === undefined) return Buffer.alloc(0);
     const data = this.context.bindings.get(binding);
     if (!data) throw new SaslError("malformed-request", `no channel binding of type ${binding}`);

@@ -72,6 +72,9 @@ export type SaslCondition =
   | "not-authorized"
   | "temporary-auth-failure";
 
+/** Why a client that could have bound the channel, but says that the server cannot, is refused: RFC 5802 §6. */
+export const DOWNGRADE = "downgrade";
+
 /** Ends a SASL exchange. What is said of the reason is for the log; the client is told the condition alone. */
 export class SaslError extends Error {
   constructor(
@@ -81,5 +84,10 @@ export class SaslError extends Error {
   ) {
     super(reason, options);
     this.name = "SaslError";
+  }
+
+  /** The client tried a password or certificate, and it was wrong. Otherwise nothing could be learned from the failure. */
+  get isGuess(): boolean {
+    return this.condition === "not-authorized" && this.message !== DOWNGRADE;
   }
 }

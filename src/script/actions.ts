@@ -1,25 +1,21 @@
-import type { Element } from "../xml/element.js";
 import { escapeAttribute } from "../xml/element.js";
-import { describe, type ScriptClient } from "./client.js";
+import type { ScriptClient } from "./client.js";
 import { StepError } from "./failure.js";
-import { NS_STREAM, parseFragment } from "./fragment.js";
-import { authenticate, bind, logIn, noteBinding, startTls } from "./login.js";
-import { mismatch, unmatched } from "./matcher.js";
+import { parseFragment } from "./fragment.js";
+import { authenticate, bind, logIn, startTls } from "./login.js";
 import type { Phrase } from "./phrases.js";
-import { difference, listing } from "./pretty.js";
+import {
+  expectations,
+  expectClosed,
+  expectNothing,
+  receive,
+  receiveAnyOrder,
+  receiveHeader,
+  receiveStreamError,
+} from "./receiving.js";
 import type { Step } from "./script.js";
-import type { ScriptTransport } from "./target.js";
-import type { Template } from "./template.js";
-import { discard, settle, subscribe } from "./together.js";
-
-/** What a step may use of the run it is part of. */
-export interface Stage {
-  template: Template;
-  clients: ScriptClient[];
-  /** What does not fit is passed over as long as something that fits comes in time. */
-  lenient: boolean;
-  open(client: ScriptClient): Promise<ScriptTransport>;
-}
+import { clientNamed, type Stage } from "./stage.js";
+import { discard, subscribe } from "./together.js";
 
 type Action = (client: ScriptClient, step: Step, stage: Stage) => Promise<void> | void;
 
@@ -31,7 +27,11 @@ export const actions: Record<Phrase, Action> = {
   },
   "comes online": (client, _, stage) => comeOnline(client, stage),
   disconnects: (client) => disconnect(client),
-  drops: (client) => client.drop(),
+  drops: async (client) => {
+    // What was said before is heard: a dropped connection takes along what is not sent yet.
+    await client.barrier();
+    client.drop();
+  },
   "is disconnected": (client) => expectClosed(client),
   "opens a connection": (client, _, stage) => openConnection(client, stage),
   "opens a stream": async (client, _, stage) => {
@@ -45,9 +45,9 @@ export const actions: Record<Phrase, Action> = {
   },
   authenticates: (client) => authenticate(client),
   binds: (client) => bind(client),
-  "subscribes to": (client, step, stage) => subscribe(client, named(step.argument, stage), stage),
+  "subscribes to": (client, step, stage) => subscribe(client, clientNamed(step.argument, stage), stage),
   befriends: async (client, step, stage) => {
-    const friend = named(step.argument, stage);
+    const friend = clientNamed(step.argument, stage);
     await subscribe(client, friend, stage);
     await subscribe(friend, client, stage);
   },
@@ -65,12 +65,6 @@ export const actions: Record<Phrase, Action> = {
   "receives stream header": (client, step, stage) => receiveHeader(client, step, stage),
   "receives stream error": (client, step) => receiveStreamError(client, step.argument),
 };
-
-function named(name: string, stage: Stage): ScriptClient {
-  const found = stage.clients.find((client) => client.name === name);
-  if (!found) throw new StepError(`there is no client called ${name}`);
-  return found;
-}
 
 /** Logs in and says so; of the answers only the client's own presence is taken. */
 async function comeOnline(client: ScriptClient, stage: Stage): Promise<void> {
@@ -91,96 +85,4 @@ async function openConnection(client: ScriptClient, stage: Stage): Promise<void>
 /** A client whom the server has left has nothing to close; scripts may say it nevertheless. */
 async function disconnect(client: ScriptClient): Promise<void> {
   if (client.connected) await client.close();
-}
-
-function expectations(step: Step, stage: Stage): Element[] {
-  const found = parseFragment(stage.template.fill(step.body, escapeAttribute));
-  if (found.length === 0) throw new StepError("an element is expected in the block");
-  return found;
-}
-
-/** The next element, past what the script need not mention: stream features, and requests for acknowledgement. */
-async function nextElement(client: ScriptClient, wanted: readonly Element[]): Promise<Element> {
-  for (;;) {
-    const element = await client.takeElement();
-    const skippable = element.is("features", NS_STREAM) || element.is("r", "urn:xmpp:sm:3");
-    if (!skippable || wanted.some((one) => one.getName() === element.getName())) {
-      noteBinding(client, element);
-      return element;
-    }
-  }
-}
-
-async function receive(client: ScriptClient, wanted: Element, stage: Stage): Promise<void> {
-  let first: StepError | undefined;
-  for (;;) {
-    const received = await nextElement(client, [wanted]).catch((error: unknown) => {
-      if (!(error instanceof StepError)) throw error;
-      throw first ?? new StepError(`${error.message}\n${listing("expected", [wanted])}`, { cause: error });
-    });
-    const reason = mismatch(wanted, received, stage.template.captures, stage.lenient);
-    if (reason === undefined) return;
-    first ??= new StepError(`${reason}\n${difference(wanted, received)}`);
-    if (!stage.lenient) throw first;
-  }
-}
-
-async function receiveAnyOrder(client: ScriptClient, wanted: Element[], stage: Stage): Promise<void> {
-  const received: Element[] = [];
-  while (received.length < wanted.length) {
-    const next = await nextElement(client, wanted).catch((error: unknown) => {
-      if (!(error instanceof StepError)) throw error;
-      const lists = [listing("expected", wanted), listing("received", received)];
-      throw new StepError([error.message, ...lists].join("\n"), { cause: error });
-    });
-    received.push(next);
-  }
-  const lost = unmatched(wanted, received, stage.template.captures);
-  if (lost) {
-    throw new StepError(
-      `one of these did not come\n${listing("expected", [lost])}\n${listing("received", received)}`,
-    );
-  }
-}
-
-/** Nothing is under way either: every client's words were answered first, this one's last. */
-async function expectNothing(client: ScriptClient, stage: Stage): Promise<void> {
-  await settle(stage, client);
-  const [next] = client.mailbox.unread;
-  if (next && !(next.kind === "element" && next.element.is("r", "urn:xmpp:sm:3"))) {
-    throw new StepError(describe(next));
-  }
-}
-
-async function receiveHeader(client: ScriptClient, step: Step, stage: Stage): Promise<void> {
-  // A header stands open; in the script it is written closed or open.
-  const text = stage.template.fill(step.body, escapeAttribute).replace(/([^/])>\s*$/, "$1/>");
-  const [wanted] = parseFragment(text);
-  const received = await client.takeHeader();
-  const reason = mismatch(wanted, received, stage.template.captures);
-  if (reason !== undefined) throw new StepError(`${reason}\n${difference(wanted, received)}`);
-}
-
-/** RFC 6120 §4.9.1.1: the error, and the end of the stream at once. */
-async function receiveStreamError(client: ScriptClient, condition: string): Promise<void> {
-  await client.skipFeatures();
-  const next = await client.mailbox.take(client.deadline);
-  const wanted = `stream error "${condition}" expected; `;
-  if (next.kind !== "element") throw new StepError(wanted + describe(next));
-  if (
-    !next.element.is("error", NS_STREAM) ||
-    !next.element.getChild(condition, "urn:ietf:params:xml:ns:xmpp-streams")
-  ) {
-    throw new StepError(wanted + describe(next));
-  }
-  const end = await client.mailbox.take(client.deadline);
-  if (end.kind !== "footer")
-    throw new StepError(`</stream:stream> expected after the error; ${describe(end)}`);
-}
-
-async function expectClosed(client: ScriptClient): Promise<void> {
-  let next = await client.mailbox.take(client.deadline);
-  if (next.kind === "footer") next = await client.mailbox.take(client.deadline);
-  if (next.kind !== "closed")
-    throw new StepError(`the end of the connection was expected; ${describe(next)}`);
 }

@@ -1,11 +1,10 @@
-import { type Element, serialize, xml } from "../xml/element.js";
+import { type Element, serialize } from "../xml/element.js";
 import { NS_CLIENT } from "../xmpp/stanza.js";
 import { barrierFor } from "./barrier.js";
 import { StepError } from "./failure.js";
 import { NS_STREAM } from "./fragment.js";
 import { type Framing, TcpFraming } from "./framing.js";
-import { Mailbox, type Received } from "./mailbox.js";
-import { prettyLines } from "./pretty.js";
+import { describe, Mailbox, type Received } from "./mailbox.js";
 import type { ScriptTransport } from "./target.js";
 import type { Person } from "./template.js";
 
@@ -21,7 +20,7 @@ export class ScriptClient {
   bound = false;
   /** Something was sent since the last barrier. */
   busy = false;
-  /** A stream was opened whose features nobody has taken yet. */
+  /** The server's header was taken, its features were not. */
   #featuresDue = false;
   #transport: ScriptTransport | undefined;
   #framing: Framing | undefined;
@@ -66,7 +65,6 @@ export class ScriptClient {
   }
 
   openStream(): void {
-    this.#featuresDue = true;
     this.writeRaw(this.#opened().framing.open(domainOf(this.person)));
   }
 
@@ -125,6 +123,7 @@ export class ScriptClient {
   async takeHeader(): Promise<Element> {
     const next = await this.mailbox.take(this.deadline);
     if (next.kind !== "header") throw new StepError(describe(next));
+    this.#featuresDue = true;
     return next.element;
   }
 
@@ -177,30 +176,4 @@ export class ScriptClient {
 
 function domainOf(person: Person): string {
   return person.jid.slice(person.jid.indexOf("@") + 1);
-}
-
-/** What came, for a message that says it should not have. */
-export function describe(received: Received): string {
-  switch (received.kind) {
-    case "element":
-      return `this came instead:\n${prettyLines(received.element, "    ").join("\n")}`;
-    case "header":
-      return "a stream header came instead";
-    case "footer":
-      return "the server closed the stream";
-    case "closed":
-      return "the connection was closed";
-    case "broken":
-      return `the server sent something that is no XML stream: ${received.why}`;
-  }
-}
-
-/** `<iq type='set'><bind/></iq>` of RFC 6120 §7. */
-export function bindRequest(resource: string | undefined): Element {
-  const wish = resource === undefined ? undefined : xml("resource", null, resource);
-  return xml(
-    "iq",
-    { type: "set", id: "bind" },
-    xml("bind", { xmlns: "urn:ietf:params:xml:ns:xmpp-bind" }, wish),
-  );
 }

@@ -1,6 +1,7 @@
 import { type Element, xml } from "../xml/element.js";
-import { bindRequest, describe, type ScriptClient } from "./client.js";
+import type { ScriptClient } from "./client.js";
 import { StepError } from "./failure.js";
+import { describe } from "./mailbox.js";
 
 const NS_SASL = "urn:ietf:params:xml:ns:xmpp-sasl";
 const NS_TLS = "urn:ietf:params:xml:ns:xmpp-tls";
@@ -58,8 +59,9 @@ export async function bind(client: ScriptClient): Promise<void> {
   noteBinding(client, answer);
 }
 
-/** The server's answer to a bind, also one that the script asked for itself. */
+/** The server's answer to a bind, or to the resumption of a session (XEP-0198 §5), that the script asked for itself. */
 export function noteBinding(client: ScriptClient, answer: Element): void {
+  if (answer.is("resumed", "urn:xmpp:sm:3")) client.bound = true;
   const jid = answer.getName() === "iq" && answer.getChild("bind", NS_BIND)?.getChildText("jid");
   if (!jid) return;
   client.person.fullJid = jid;
@@ -75,4 +77,14 @@ async function startSession(client: ScriptClient): Promise<void> {
 async function expect(client: ScriptClient, name: string, xmlns: string): Promise<void> {
   const answer = await client.takeElement();
   if (!answer.is(name, xmlns)) throw new StepError(describe({ kind: "element", element: answer }));
+}
+
+/** `<iq type='set'><bind/></iq>` of RFC 6120 §7. */
+function bindRequest(resource: string | undefined): Element {
+  const wish = resource === undefined ? undefined : xml("resource", null, resource);
+  return xml(
+    "iq",
+    { type: "set", id: "bind" },
+    xml("bind", { xmlns: "urn:ietf:params:xml:ns:xmpp-bind" }, wish),
+  );
 }

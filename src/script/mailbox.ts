@@ -1,5 +1,6 @@
 import type { Element } from "../xml/element.js";
 import { StepError } from "./failure.js";
+import { prettyLines } from "./pretty.js";
 
 /** What a client can be told by its server, in the order it came. */
 export type Received =
@@ -67,5 +68,21 @@ export class Mailbox {
         resolve();
       };
     });
+  }
+}
+
+/** What came, for a message that says it should not have. */
+export function describe(received: Received): string {
+  switch (received.kind) {
+    case "element":
+      return `this came instead:\n${prettyLines(received.element, "    ").join("\n")}`;
+    case "header":
+      return "a stream header came instead";
+    case "footer":
+      return "the server closed the stream";
+    case "closed":
+      return "the connection was closed";
+    case "broken":
+      return `the server sent something that is no XML stream: ${received.why}`;
   }
 }

@@ -1,10 +1,11 @@
 import { randomInt } from "node:crypto";
 import { Jid } from "../xmpp/jid.js";
-import { actions, type Stage } from "./actions.js";
+import { actions } from "./actions.js";
 import { ScriptClient } from "./client.js";
 import { ScriptFailure, StepError } from "./failure.js";
 import { parseScript } from "./parser.js";
 import type { Script, Step } from "./script.js";
+import { clientNamed, type Stage } from "./stage.js";
 import type { ScriptTarget } from "./target.js";
 import { Template } from "./template.js";
 
@@ -49,7 +50,7 @@ export async function playScript(
   await createAccounts(clients, target);
   try {
     for (const step of script.steps) await play(step, script, stage);
-    for (const client of clients) if (client.bound) await client.close();
+    await leave(script, clients);
   } finally {
     for (const client of clients) client.drop();
   }
@@ -65,14 +66,26 @@ async function createAccounts(clients: ScriptClient[], target: ScriptTarget): Pr
 }
 
 async function play(step: Step, script: Script, stage: Stage): Promise<void> {
-  const client = stage.clients.find(({ name }) => name === step.client);
   try {
-    if (!client) throw new StepError(`there is no client called ${step.client}`);
+    const client = clientNamed(step.client, stage);
     await settleOthers(client, stage);
     await actions[step.phrase](client, step, stage);
   } catch (cause) {
     if (!(cause instanceof StepError)) throw cause;
     throw new ScriptFailure(script.file, step.line, `${step.text} ${cause.message}`);
+  }
+}
+
+/** Those who are still there close their streams in order. */
+async function leave(script: Script, clients: ScriptClient[]): Promise<void> {
+  const line = script.steps.at(-1)?.line ?? 1;
+  for (const client of clients.filter(({ bound }) => bound)) {
+    try {
+      await client.close();
+    } catch (cause) {
+      if (!(cause instanceof StepError)) throw cause;
+      throw new ScriptFailure(script.file, line, `at the end ${client.name} disconnects: ${cause.message}`);
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 import { xml } from "../xml/element.js";
-import type { Stage } from "./actions.js";
 import type { ScriptClient } from "./client.js";
+import type { Stage } from "./stage.js";
 
 /**
  * Every client's words were answered, so that nothing is under way any more.

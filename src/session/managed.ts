@@ -9,11 +9,7 @@ export interface ManagedOptions {
   maxUnacked: number;
   /** Characters of them, likewise. */
   maxUnackedSize: number;
-  /** Stanzas after which an acknowledgement is asked for. */
-  askAfter: number;
-  /** ms after which one is asked for, whatever the number. */
-  askDelay: number;
-  /** ms to wait for it; then the connection counts as dead. */
+  /** ms to wait for an acknowledgement that was asked for; then the connection counts as dead. */
   answerTimeout: number;
 }
 
@@ -37,7 +33,6 @@ export class Managed {
   readonly handled = new Handled();
   readonly unacked = new Unacked();
   #outlet: ManagedOutlet | undefined;
-  #sinceAsked = 0;
   #asked = false;
   #timer: NodeJS.Timeout | undefined;
   #waiting: (() => void)[] = [];
@@ -73,8 +68,7 @@ export class Managed {
     this.unacked.push(stanza, receipt, text.length);
     if (!this.#outlet) return;
     this.#outlet.write(text);
-    this.#sinceAsked += 1;
-    if (!this.#asked) this.#askSoon();
+    if (!this.#asked) this.#ask();
   }
 
   /** @returns false when the client acknowledges more than it was sent. */
@@ -82,8 +76,7 @@ export class Managed {
     if (!this.unacked.acknowledge(h)) return false;
     this.#asked = false;
     this.#stopTimer();
-    this.#sinceAsked = this.unacked.count;
-    if (this.unacked.count > 0 && this.#outlet) this.#askSoon();
+    if (this.unacked.count > 0 && this.#outlet) this.#ask();
     this.#tellRoom();
     return true;
   }
@@ -99,8 +92,7 @@ export class Managed {
   attach(outlet: ManagedOutlet): void {
     this.#outlet = outlet;
     for (const { stanza } of this.unacked.all()) outlet.write(stanza.text(outlet.standalone));
-    this.#sinceAsked = this.unacked.count;
-    if (this.unacked.count > 0) this.#askSoon();
+    if (this.unacked.count > 0) this.#ask();
   }
 
   /** The session is over. @returns what was not acknowledged, in order. */
@@ -111,15 +103,12 @@ export class Managed {
     return left;
   }
 
-  #askSoon(): void {
-    if (this.#sinceAsked >= this.options.askAfter) this.#ask();
-    else this.#timer ??= setTimeout(() => this.#ask(), this.options.askDelay);
-  }
-
+  /**
+   * One request is under way at a time, so that they come as often as the client answers: after each stanza where little
+   * is sent (a client that leaves has said what it got), seldom where much is.
+   */
   #ask(): void {
-    this.#stopTimer();
     this.#asked = true;
-    this.#sinceAsked = 0;
     this.#outlet?.ask();
     this.#timer = setTimeout(() => this.#outlet?.dead(), this.options.answerTimeout);
   }
