@@ -8,7 +8,7 @@ import { StanzaError } from "../xmpp/errors.js";
 import type { Jid } from "../xmpp/jid.js";
 import type { Stanza } from "../xmpp/stanza.js";
 import type { Domain } from "./domain.js";
-import type { Drains } from "./drains.js";
+import type { Drain, Drains } from "./drains.js";
 import { isKept, type MessageType, messageType } from "./keep.js";
 
 type Done = undefined | Promise<void>;
@@ -65,16 +65,13 @@ export class Delivery {
 
   /** Store first, deliver live in parallel: docs/architecture.md, "Nothing acknowledged is lost". */
   #send(message: Stanza, targets: readonly Resource[], account: Account | undefined): Done {
+    const draining = account && this.drains.of(account);
+    if (draining && targets.some((target) => draining.serves(target))) {
+      return this.#follow(draining, message, targets, account);
+    }
     if (!account || account.id === 0 || !isKept(message)) {
       for (const target of targets) this.registry.send(target, message);
       return undefined;
-    }
-    // While an account is being given what waited for it, what comes now queues up behind.
-    const draining = this.drains.of(account);
-    if (draining && targets.some((target) => draining.serves(target))) {
-      this.#append(account, message, undefined);
-      draining.follow();
-      return this.log.room();
     }
     // A session that does not acknowledge is not given more than it may have under way; the rest waits in the store.
     const full = targets.find((target) => target.session?.saturated)?.session;
@@ -86,6 +83,18 @@ export class Delivery {
     const entry = this.#append(account, message, this.registry.node);
     const receipt = new MessageReceipt(this, message, entry, targets.length);
     for (const target of targets) this.registry.send(target, message, receipt);
+    return this.log.room();
+  }
+
+  /** While a session is being given what waited for it, what comes now queues up behind; others get it at once. */
+  #follow(draining: Drain, message: Stanza, targets: readonly Resource[], account: Account): Done {
+    for (const target of targets) if (!draining.serves(target)) this.registry.send(target, message);
+    if (!isKept(message)) {
+      draining.hold(message);
+      return undefined;
+    }
+    this.#append(account, message, undefined);
+    draining.follow();
     return this.log.room();
   }
 

@@ -10,6 +10,10 @@ import { isReceptive } from "./delivery.js";
 
 /** Messages handed over at a time; the next are read when these are out. */
 const PAGE = 50;
+/** ms after which a message counts as delayed. */
+const LATE = 2000;
+/** Messages that are only for the moment and wait for their turn in one hand-over; more of them are dropped. */
+const MAX_HELD = 100;
 
 /**
  * Gives accounts what waited for them (XEP-0160), one resource at a time. While that lasts, messages for that resource
@@ -71,6 +75,8 @@ export class Drains {
 }
 
 export class Drain {
+  readonly #startedAt = Date.now();
+  #held: { stanza: Stanza; after: number }[] = [];
   #followers = 0;
 
   constructor(
@@ -83,6 +89,11 @@ export class Drain {
 
   serves(resource: Resource): boolean {
     return resource.session === this.session;
+  }
+
+  /** A message that is not kept goes to the session in its place between those that are: RFC 6120 §10.1. */
+  hold(stanza: Stanza): void {
+    if (this.#held.length < MAX_HELD) this.#held.push({ stanza, after: this.log.lastId });
   }
 
   /** A further message was appended, or given back. */
@@ -99,7 +110,10 @@ export class Drain {
       const page = await this.messages.pending(this.session.account, 0, PAGE + unreadable.size, [this.node]);
       const fresh = page.filter((message) => !unreadable.has(message.id));
       // Nothing may be awaited between this look and the end: what comes now is delivered live.
-      if (fresh.length === 0 && this.#followers === seen) return true;
+      if (fresh.length === 0 && this.#followers === seen) {
+        this.#sendHeld(Number.POSITIVE_INFINITY);
+        return true;
+      }
       if (!(await this.#handOver(fresh, unreadable))) return false;
     }
   }
@@ -108,11 +122,18 @@ export class Drain {
     await this.session.room();
     const results: Promise<boolean>[] = [];
     for (const message of page) {
+      this.#sendHeld(message.id);
       const stanza = this.#read(message);
       if (stanza) results.push(this.#send(message, stanza));
       else unreadable.add(message.id);
     }
     return (await Promise.all(results)).every(Boolean);
+  }
+
+  #sendHeld(before: number): void {
+    while (this.#held.length > 0 && this.#held[0].after < before) {
+      this.session.send((this.#held.shift() as { stanza: Stanza }).stanza);
+    }
   }
 
   #send(message: PendingMessage, stanza: Stanza): Promise<boolean> {
@@ -130,7 +151,10 @@ export class Drain {
 
   #read(message: PendingMessage): Stanza | undefined {
     try {
-      return withDelay(Stanza.of(parseElement(message.stanza)), message);
+      const stanza = Stanza.of(parseElement(message.stanza));
+      // What came while the others were handed over is not late.
+      const isLate = message.receivedAt < this.#startedAt || Date.now() - message.receivedAt > LATE;
+      return isLate ? withDelay(stanza, message) : stanza;
     } catch (error) {
       this.logger.error(
         { err: error, id: message.id },

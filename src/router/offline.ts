@@ -14,7 +14,7 @@ const PRIORITY = -10;
 
 /** Keeps messages for accounts of which nobody is there: XEP-0160. */
 export class OfflineStorage {
-  /** How many each account has waiting, as far as asked lately; forgotten when it fetches them. */
+  /** How many each account had waiting when last asked, and since. */
   readonly #counts = new LRUCache<number, number>({ max: 10_000, ttl: 60_000 });
 
   constructor(
@@ -35,11 +35,6 @@ export class OfflineStorage {
     );
   }
 
-  /** Its messages are being handed over: what was counted does not hold any more. */
-  fetched(account: Account): void {
-    this.#counts.delete(account.id);
-  }
-
   async #keep(jid: Jid, message: Stanza): Promise<boolean> {
     // XEP-0160 §3: chat states and the like are of no use later, and nobody needs to hear that they were dropped.
     if (!isKept(message))
@@ -56,12 +51,12 @@ export class OfflineStorage {
 
   /** @throws StanzaError `service-unavailable` beyond the limit: RFC 6121 §8.5.2.2.1, XEP-0160 §2. */
   async #count(account: Account): Promise<void> {
-    if (this.#counts.get(account.id) === undefined) {
+    let count = this.#counts.get(account.id);
+    // Counted anew before anybody is refused: what was fetched meanwhile has made room.
+    if (count === undefined || count >= this.maxMessages) {
       await this.log.flushed();
-      const count = await this.messages.count(account, this.maxMessages);
-      if (this.#counts.get(account.id) === undefined) this.#counts.set(account.id, count);
+      count = await this.messages.count(account, this.maxMessages);
     }
-    const count = this.#counts.get(account.id) ?? 0;
     if (count >= this.maxMessages) {
       throw new StanzaError("service-unavailable", { text: "The recipient's offline storage is full." });
     }

@@ -19,6 +19,8 @@ class TcpTransport implements ScriptTransport {
   #socket: Socket;
   #data: (bytes: Buffer) => void = () => undefined;
   #close: () => void = () => undefined;
+  readonly #onData = (bytes: Buffer): void => this.#data(bytes);
+  readonly #onClose = (): void => this.#close();
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -48,8 +50,8 @@ class TcpTransport implements ScriptTransport {
   /** The certificate is not verified: scripts test a server's words, not who it is. */
   async startTls(): Promise<void> {
     const bare = this.#socket;
-    bare.removeAllListeners("data");
-    bare.removeAllListeners("close");
+    bare.off("data", this.#onData);
+    bare.off("close", this.#onClose);
     const secure = connectTls({ socket: bare, rejectUnauthorized: false });
     await new Promise<void>((resolve, reject) => {
       secure.once("secureConnect", resolve);
@@ -60,8 +62,8 @@ class TcpTransport implements ScriptTransport {
   }
 
   #listen(socket: Socket): void {
-    socket.on("data", (bytes: Buffer) => this.#data(bytes));
-    socket.on("close", () => this.#close());
+    socket.on("data", this.#onData);
+    socket.on("close", this.#onClose);
     // An error is always followed by "close", which is what scripts can ask for.
     socket.on("error", () => undefined);
   }

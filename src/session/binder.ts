@@ -33,6 +33,8 @@ export class Binder {
     private readonly lost: (stanza: Stanza) => void,
   ) {}
 
+  /** Sessions that are over, but not everybody has been told. */
+  readonly #leaving = new Map<string, ClientSession>();
   /** Sessions that may be resumed, by their unguessable id. */
   readonly #resumable = new Map<string, Resumable>();
 
@@ -50,12 +52,13 @@ export class Binder {
     const jid = fullJid(account.jid, wanted);
     for (;;) {
       const rival = this.registry.get(jid);
-      if (!rival) break;
-      if (this.options.conflict === "refuse-new") throw new StanzaError("conflict");
-      const { session } = rival;
+      const leaving = this.#leaving.get(jid.text);
+      if (!rival && !leaving) break;
+      if (rival && this.options.conflict === "refuse-new") throw new StanzaError("conflict");
       // RFC 6120 §7.7.2.2: the newer one wins, and begins when everybody knows that the older one is gone.
-      session?.close(new StreamError("conflict"));
-      await (session as ClientSession).ended;
+      const older = leaving ?? (rival?.session as ClientSession);
+      if (!leaving) older.close(new StreamError("conflict"));
+      await older.ended;
     }
     if (this.registry.of(jid).length >= this.options.resourcesPerAccount) {
       throw new StanzaError("resource-constraint");
@@ -106,16 +109,24 @@ export class Binder {
     await Promise.all(sleeping.map(({ session }) => session.ended));
   }
 
-  async unbind(session: ClientSession, hooks: Hooks, reason: string): Promise<void> {
+  /** From now on the session gets nothing, and what it has not acknowledged goes elsewhere. It is to be unbound soon. */
+  leave(session: ClientSession): void {
     if (session.managed) this.#resumable.delete(session.managed.id);
+    if (this.registry.get(session.jid)?.session !== session) return;
+    this.#leaving.set(session.jid.text, session);
     // Out of the table first: what it leaves undelivered must not be routed back to it.
     this.registry.remove(session);
     session.end();
+  }
+
+  async unbind(session: ClientSession, hooks: Hooks, reason: string): Promise<void> {
+    this.leave(session);
     try {
       await hooks.fire("session:unbound", { session, reason });
     } catch (error) {
       this.log.error({ err: error }, "a session's end could not be told to everybody");
     } finally {
+      this.#leaving.delete(session.jid.text);
       session.everybodyWasTold();
     }
   }

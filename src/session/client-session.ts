@@ -103,12 +103,6 @@ export class ClientSession implements Session {
     return before;
   }
 
-  /** The stream is closed; the session is about to end. */
-  leave(): void {
-    this.#outlet = undefined;
-    this.managed?.detach();
-  }
-
   /** From now on nothing can be sent; what was not acknowledged goes back to where it came from. */
   end(): void {
     this.#outlet = undefined;

@@ -58,6 +58,7 @@ export class MessageLog {
   #flushing: { due: number[]; resolve: () => void }[] = [];
   readonly #options: MessageLogOptions;
   #stopped = false;
+  #lastId = 0;
 
   constructor(
     private readonly messages: MessageRepository,
@@ -76,10 +77,16 @@ export class MessageLog {
     ticket?: Ticket,
   ): LogEntry {
     const now = Date.now();
-    const entry = new LogEntry(this.ids.next(now), account, stanza, now, holder, ticket);
+    this.#lastId = this.ids.next(now);
+    const entry = new LogEntry(this.#lastId, account, stanza, now, holder, ticket);
     this.#queue.push(entry);
     this.#start();
     return entry;
+  }
+
+  /** The id of the message appended last; what comes now stands behind it. */
+  get lastId(): number {
+    return this.#lastId;
   }
 
   /** Undefined while there is room; otherwise resolves when there is some again. */

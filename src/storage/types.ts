@@ -57,6 +57,7 @@ export interface RosterRepository {
    * stands and the number of listed entries of the account, and returns what is to stand; the same object means no
    * change, undefined removes it. The roster's version moves with each change that touches a listed entry.
    * What `change` throws is passed on and nothing is written.
+   * `change` may run again from the start, when another transaction got in the way of this one; so it only decides.
    */
   update(
     account: Account,

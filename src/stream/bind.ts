@@ -18,7 +18,7 @@ export const bind: Feature = {
     ];
   },
   accepts: (element, stream) =>
-    stream.account !== undefined && element.getChild("bind", NS_BIND) !== undefined,
+    stream.account !== undefined && !stream.session && element.getChild("bind", NS_BIND) !== undefined,
   async negotiate(element, stream) {
     const iq = Stanza.of(element);
     try {

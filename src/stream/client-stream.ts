@@ -111,11 +111,18 @@ export class ClientStream implements ConnectionHandler, StreamInfo, Outlet, Mana
   onGone(reason: string): void {
     clearTimeout(this.#deadline);
     this.#turn.gone();
+    const { session } = this;
     // A connection that was closed in order is not coming back; one that was lost may be: XEP-0198 §5.
-    const lost = this.#phase !== "closed";
-    if (lost) this.session?.detach();
-    else this.session?.leave();
-    this.#turn.take(() => this.#left(reason, lost));
+    if (this.#phase !== "closed" && session && this.settings.binder.hibernate(session)) {
+      this.log.info({ reason }, "connection lost; the session waits for its client");
+      // What it had not come to is not acknowledged either: the client sends it again.
+      this.session = undefined;
+      this.#phase = "closed";
+    } else if (session) {
+      this.settings.binder.leave(session);
+    }
+    // What arrived before is still dealt with.
+    this.#turn.take(() => this.#leave(reason));
     this.#turn.take(() => this.onEnded(this) as undefined);
   }
 
@@ -128,8 +135,7 @@ export class ClientStream implements ConnectionHandler, StreamInfo, Outlet, Mana
   /** Ends the stream: error if any, footer, connection. RFC 6120 §4.4, §4.9.1 */
   close(error?: StreamError): undefined {
     if (this.#phase === "closed") return;
-    this.#phase = "closed";
-    clearTimeout(this.#deadline);
+    this.#leave(error?.condition ?? "closed by the client");
     if (error) {
       // §4.9.1.2: an error before the header still comes after one.
       if (!this.#answered) this.#answer();
@@ -137,7 +143,21 @@ export class ClientStream implements ConnectionHandler, StreamInfo, Outlet, Mana
       if (this.standalone) element.attrs["xmlns:stream"] = NS_STREAM;
       this.connection.write(serialize(element));
     }
-    this.connection.end();
+    // The footer says that the session is over, so it is by then: who logs in anew does not meet it.
+    this.#turn.take(() => this.connection.end() as undefined);
+  }
+
+  /** From now on nothing is sent; what arrived is still dealt with, then the session ends. */
+  #leave(reason: string): undefined {
+    this.#phase = "closed";
+    clearTimeout(this.#deadline);
+    const { session } = this;
+    if (!session) return;
+    this.session = undefined;
+    this.log.info({ reason }, "session ended");
+    const { binder, domain } = this.settings;
+    binder.leave(session);
+    this.#turn.take(() => binder.unbind(session, domain.hooks, reason));
   }
 
   // What the features use.
@@ -248,10 +268,10 @@ export class ClientStream implements ConnectionHandler, StreamInfo, Outlet, Mana
   }
 
   #receive(element: Element, inner: string | undefined): Done {
-    if (this.#phase === "closed") return undefined;
     if (this.#phase === "bound" && isStanza(element)) return this.#stanza(element, inner);
+    if (this.#phase === "closed") return undefined;
     const feature = this.features.find((one) => one.accepts?.(element, this));
-    if (feature?.negotiate && feature.offer(this)) return feature.negotiate(element, this);
+    if (feature?.negotiate) return feature.negotiate(element, this);
     if (!isStanza(element)) throw new StreamError("unsupported-stanza-type");
     if (this.account) throw new StreamError("not-authorized", "no resource is bound");
     return this.#unauthenticated(element);
@@ -307,17 +327,6 @@ export class ClientStream implements ConnectionHandler, StreamInfo, Outlet, Mana
 
   #tooLate(): void {
     this.#fail(new StreamError("connection-timeout", "not logged in within the time allowed"));
-  }
-
-  #left(reason: string, lost: boolean): Done {
-    this.#phase = "closed";
-    if (!this.session) return undefined;
-    if (lost && this.settings.binder.hibernate(this.session)) {
-      this.log.info({ reason }, "connection lost; the session waits for its client");
-      return undefined;
-    }
-    this.log.info({ reason }, "session ended");
-    return this.settings.binder.unbind(this.session, this.settings.domain.hooks, reason);
   }
 }
 

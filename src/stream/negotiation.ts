@@ -8,7 +8,7 @@ export interface Feature {
   readonly name: string;
   /** What to offer in the stream's present state; undefined: nothing. */
   offer(stream: ClientStream): Element | Element[] | undefined;
-  /** The client chose it (or goes on with it), in a state in which it was offered. Undefined: it only announces something. */
+  /** The client chose it (or goes on with it), in a state that allows it. Undefined: it only announces something. */
   readonly accepts?: (element: Element, stream: ClientStream) => boolean;
   /** The next element is read when this has settled. */
   readonly negotiate?: (element: Element, stream: ClientStream) => undefined | Promise<void>;

@@ -42,7 +42,7 @@ export const sasl: Feature = {
     const binding = types.map((type) => xml("channel-binding", { type }));
     return [list, xml("sasl-channel-binding", { xmlns: NS_CHANNEL_BINDING }, ...binding)];
   },
-  accepts: (element) => element.getNS() === NS_SASL,
+  accepts: (element, stream) => element.getNS() === NS_SASL && !stream.account,
   negotiate: (element, stream) => step(element, stream),
 };
 

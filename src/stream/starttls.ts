@@ -11,7 +11,8 @@ export const starttls: Feature = {
     const required = stream.settings.tlsRequired ? xml("required") : undefined;
     return xml("starttls", { xmlns: NS_TLS }, required);
   },
-  accepts: (element) => element.is("starttls", NS_TLS),
+  accepts: (element, { connection, account }) =>
+    element.is("starttls", NS_TLS) && connection.canStartTls && !account,
   negotiate(_element, stream) {
     stream.connection.write(serialize(xml("proceed", { xmlns: NS_TLS })));
     stream.connection.startTls(stream.domain);

@@ -14,7 +14,7 @@ const MAX_H = 2 ** 32 - 1;
 export const streamManagement: Feature = {
   name: "stream management",
   offer: (stream) => (stream.account ? xml("sm", { xmlns: NS_SM }) : undefined),
-  accepts: (element) => element.getNS() === NS_SM,
+  accepts: (element, stream) => element.getNS() === NS_SM && stream.account !== undefined,
   negotiate(element, stream) {
     switch (element.getName()) {
       case "enable":
