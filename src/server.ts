@@ -35,6 +35,9 @@ import { TlsSettings } from "./transport/tls.js";
 import { StreamError } from "./xmpp/errors.js";
 import { Jid } from "./xmpp/jid.js";
 
+/** ms between two looks at who is silent. */
+const REST_EVERY = 5000;
+
 export interface Listening {
   type: ListenerConfig["type"];
   host: string;
@@ -142,6 +145,10 @@ export class Server {
       clientCertificates: config.tls.clientCertificates,
     });
     await this.#listen(hosts, tls);
+    const resting = setInterval(() => {
+      for (const stream of this.#streams) stream.connection.rest();
+    }, REST_EVERY);
+    this.#undo.push(() => clearInterval(resting));
     const control = new ControlServer(
       controlPath(config.data),
       (request) => handleControl(this.accounts, request),

@@ -31,6 +31,7 @@ describe("The parser refuses as restricted XML (RFC 6120 §11.1)", () => {
       inside("<a b='&bogus;'/>"),
       "&bogus;",
       inside("&Amp;"),
+      ...["constructor", "toString", "__proto__", "hasOwnProperty"].map((name) => inside(`&${name};`)),
     ],
   };
   for (const [what, texts] of Object.entries(cases)) {
@@ -92,6 +93,8 @@ describe("The parser refuses as not well-formed", () => {
       "<message>&#x;</message>",
       "<message>&#xZ;</message>",
       "<message>&amp</message>",
+      "<message a='Tom & Jerry'/>",
+      "<message>&#12a",
     ],
     "attributes without value, quotes or space": [
       "<message a/>",
@@ -109,14 +112,7 @@ describe("The parser refuses as not well-formed", () => {
       "<message></stream:stream>",
       "<message></h:message>",
     ],
-    "tags that are not whole": [
-      "<message",
-      "<message><",
-      "<>",
-      "</>",
-      "<message/ >",
-      "<message></message <",
-    ].filter((text) => text !== "<message" && text !== "<message><"),
+    "tags that are not whole": ["<>", "</>", "<message/ >", "<message></message <"],
     "an XML declaration anywhere but at the start": [
       "<?xml version='1.0'?>",
       "<message><?xml version='1.0'?></message>",
@@ -491,10 +487,8 @@ describe("The inner text", () => {
       assert.equal(elements.length, STANZAS.length);
       for (const [at, inner] of inners.entries()) {
         if (inner === undefined) continue;
-        const [, expected = ""] =
-          /^<message[^>]*?>?(?<=[^/]>|\/>)([\s\S]*)<\/message\s*>$/.exec(STANZAS[at]) ?? [];
         const again = parseElement(`<again xmlns='jabber:client' xmlns:h='urn:header'>${inner}</again>`);
-        assert.deepEqual(childrenOf(again), childrenOf(elements[at]), `${expected} cut at ${cut}`);
+        assert.deepEqual(childrenOf(again), childrenOf(elements[at]), `${STANZAS[at]} cut at ${cut}`);
       }
     }
   });

@@ -13,8 +13,8 @@ export interface Reading {
   elements: Element[];
   /** For each element the text between its tags, where the parser knew it. */
   inners: (string | undefined)[];
-  /** For each element how many chunks were needed. */
-  at: number[];
+  /** How many chunks were needed for the last of all that was handed over. */
+  at: number;
   closed: boolean;
   condition: string | undefined;
 }
@@ -25,7 +25,7 @@ export function read(chunks: Iterable<Buffer | string>, limits = LIMITS): Readin
     header: undefined,
     elements: [],
     inners: [],
-    at: [],
+    at: 0,
     closed: false,
     condition: undefined,
   };
@@ -38,10 +38,11 @@ export function read(chunks: Iterable<Buffer | string>, limits = LIMITS): Readin
       onElement: (element, inner) => {
         reading.elements.push(element);
         reading.inners.push(inner);
-        reading.at.push(count);
+        reading.at = count;
       },
       onFooter: () => {
         reading.closed = true;
+        reading.at = count;
       },
     },
     limits,
@@ -75,10 +76,11 @@ export interface Tree {
   children: (Tree | string)[];
 }
 
-/** @param outside the default namespace around the element. */
+/** @param outside the default namespace around the stanza. */
 export function treeOf(element: Element, outside = "jabber:client"): Tree {
+  const [prefix, local] = split(element.name);
   return {
-    name: `{${element.getNS() ?? outside}}${element.getName()}`,
+    name: `{${namespaceOf(element, prefix) ?? outside}}${local}`,
     attributes: attributesOf(element),
     children: childrenOf(element, outside),
   };
@@ -91,12 +93,27 @@ export function childrenOf(element: Element, outside = "jabber:client"): (Tree |
 function attributesOf(element: Element): string[] {
   const shown: string[] = [];
   for (const name in element.attrs) {
-    if (name === "xmlns" || name.startsWith("xmlns:")) continue;
-    const [prefix, local] = name.includes(":") ? name.split(":") : ["", name];
-    const namespace = prefix === "xml" ? "http://www.w3.org/XML/1998/namespace" : element.findNS(prefix);
-    shown.push(`{${prefix === "" ? "" : namespace}}${local}=${element.attrs[name]}`);
+    const [prefix, local] = split(name);
+    if (name === "xmlns" || prefix === "xmlns") continue;
+    const namespace = prefix === "" ? "" : namespaceOf(element, prefix);
+    shown.push(`{${namespace}}${local}=${element.attrs[name]}`);
   }
   return shown.sort();
+}
+
+function split(name: string): [prefix: string, local: string] {
+  const colon = name.indexOf(":");
+  return colon < 0 ? ["", name] : [name.slice(0, colon), name.slice(colon + 1)];
+}
+
+/** Not by the element's own `findNS`, which takes `xmlns=""` for no declaration. */
+function namespaceOf(element: Element, prefix: string): string | undefined {
+  if (prefix === "xml") return "http://www.w3.org/XML/1998/namespace";
+  const key = prefix === "" ? "xmlns" : `xmlns:${prefix}`;
+  for (let around: Element | null = element; around; around = around.parent) {
+    if (around.attrs[key] !== undefined) return around.attrs[key];
+  }
+  return undefined;
 }
 
 /** All that is to be independent of how the bytes were cut into chunks. */

@@ -21,9 +21,8 @@ export class ClientSession implements Session {
   readonly boundAt = Date.now();
   /** Replaced by the registry. */
   resource: Resource;
-  /** Settles when the session has ended and everybody was told. */
-  readonly ended: Promise<void>;
-  #tellEnded!: () => void;
+  #ended: { promise: Promise<void>; resolve: () => void } | undefined;
+  #everybodyKnows = false;
   /** Stream management, once the client enabled it: XEP-0198. */
   managed: Managed | undefined;
   #stream: Outlet;
@@ -52,9 +51,6 @@ export class ClientSession implements Session {
       interested: false,
       session: this,
     };
-    this.ended = new Promise((resolve) => {
-      this.#tellEnded = resolve;
-    });
   }
 
   get secure(): boolean {
@@ -114,7 +110,15 @@ export class ClientSession implements Session {
   }
 
   everybodyWasTold(): void {
-    this.#tellEnded();
+    this.#everybodyKnows = true;
+    this.#ended?.resolve();
+  }
+
+  /** Settles when the session has ended and everybody was told. Made on demand: few are ever asked. */
+  get ended(): Promise<void> {
+    if (this.#everybodyKnows) return Promise.resolve();
+    this.#ended ??= promiseOf();
+    return this.#ended.promise;
   }
 
   /** The sending hooks, then the bytes. */
@@ -167,4 +171,12 @@ export class ClientSession implements Session {
     });
     this.#chain = chain;
   }
+}
+
+function promiseOf(): { promise: Promise<void>; resolve: () => void } {
+  let resolve!: () => void;
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
 }

@@ -87,7 +87,11 @@ export class ClientStream implements ConnectionHandler, StreamInfo, Outlet, Mana
   }
 
   get log(): Logger {
-    this.#log ??= this.parentLog.child({ conn: this.id, address: this.remoteAddress });
+    this.#log ??= this.parentLog.child({
+      conn: this.id,
+      address: this.remoteAddress,
+      account: this.account?.jid.text,
+    });
     return this.#log;
   }
 
@@ -179,7 +183,7 @@ export class ClientStream implements ConnectionHandler, StreamInfo, Outlet, Mana
     this.account = account;
     this.#anonymous = anonymous;
     this.saslExchange = undefined;
-    this.#log = this.log.child({ account: account.jid.text });
+    this.#log = undefined;
     this.connection.setLimits(this.settings.limits);
     this.connection.restart();
     this.expectHeader();
@@ -205,6 +209,8 @@ export class ClientStream implements ConnectionHandler, StreamInfo, Outlet, Mana
     const session = this.session as ClientSession;
     await this.settings.domain.hooks.fire("session:bound", { session });
     this.log.info({ resource: session.jid.resource }, "session bound");
+    // Most sessions have nothing more to say until they end; then it is made anew.
+    this.#log = undefined;
   }
 
   /** An earlier session goes on here. @returns false when something ended this stream meanwhile. */

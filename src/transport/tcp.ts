@@ -28,6 +28,10 @@ export class TcpConnection implements Connection, ParserHandler {
   handler!: ConnectionHandler;
   #socket: Socket;
   #parser: StreamParser | undefined;
+  /** The stream's header, while there is no parser because nothing comes. */
+  #resting: string | undefined;
+  /** Something came since the last `rest()`. */
+  #busy = false;
   #limits: ParserLimits;
   readonly #options: TcpOptions;
   #out = "";
@@ -75,6 +79,15 @@ export class TcpConnection implements Connection, ParserHandler {
 
   restart(): void {
     this.#parser = undefined;
+    this.#resting = undefined;
+  }
+
+  rest(): void {
+    if (!this.#busy && this.#parser) {
+      this.#resting = this.#parser.rest();
+      if (this.#resting !== undefined) this.#parser = undefined;
+    }
+    this.#busy = false;
   }
 
   writeHeader(attrs: Attrs): void {
@@ -114,7 +127,7 @@ export class TcpConnection implements Connection, ParserHandler {
     // RFC 6120 §5.4.3.3: what was pipelined behind <starttls/> is not trusted; it has been read and is thrown away.
     const plain = this.#socket;
     for (const event of ["data", "error", "close", "timeout"]) plain.removeAllListeners(event);
-    this.#parser = undefined;
+    this.restart();
     this.#footerOwed = false;
     this.#socket = this.#options.tls.wrap(plain, domain);
     this.#deaf = false;
@@ -174,7 +187,9 @@ export class TcpConnection implements Connection, ParserHandler {
     if (this.#deaf || this.#state !== "open") return;
     let rest: StreamParser | undefined;
     try {
-      this.#parser ??= new StreamParser(this, this.#limits);
+      this.#busy = true;
+      this.#parser ??= new StreamParser(this, this.#limits, this.#resting);
+      this.#resting = undefined;
       rest = this.#parser;
       rest.write(bytes);
     } catch (error) {

@@ -1,7 +1,7 @@
 import { isAscii, isUtf8 } from "node:buffer";
 import { type SaxesAttributeNS, SaxesParser, type SaxesTagNS } from "saxes";
 import { StreamError } from "../xmpp/errors.js";
-import { type Attrs, Element } from "./element.js";
+import { type Attrs, Element, openingTag } from "./element.js";
 
 /** Caps that hold before anything is built. */
 export interface ParserLimits {
@@ -34,6 +34,14 @@ const REFERENCE = /^&[^;]*;?$/;
 /** What may stand between & and ; as far as it was read. */
 const REFERENCE_START = /^(#(x[\da-f]*|\d*)|[\w.:\-\u0080-\uffff]*)$/i;
 const BYTE_ORDER_MARK = 0xfeff;
+/** XML 1.0 §4.6. Not the tokenizer's own table, which also has what every object has: `&constructor;`. */
+const ENTITIES: Record<string, string> = Object.assign(Object.create(null), {
+  amp: "&",
+  lt: "<",
+  gt: ">",
+  quot: '"',
+  apos: "'",
+});
 const OPTIONS = { xmlns: true, position: false, defaultXMLVersion: "1.0", forceXMLVersion: true } as const;
 
 /**
@@ -48,6 +56,9 @@ export class StreamParser {
   readonly #sax = new SaxesParser(OPTIONS);
   readonly #limits: ParserLimits;
   readonly #handler: ParserHandler;
+  /** The opening tag of the stream, as far as it matters to what follows. */
+  #header = "";
+  #continues = false;
   /** Bytes of a character that the last chunk cut in two; at most three. */
   #tail: Buffer | undefined;
   /** The last chunk was UTF-8 only up to some byte; what came before is read first. */
@@ -80,10 +91,12 @@ export class StreamParser {
    */
   #whole: { element: Element | undefined; inner: string | undefined } | undefined;
 
-  constructor(handler: ParserHandler, limits: ParserLimits) {
+  /** @param header of a stream that another parser has begun, from its `rest()`: it is not told again. */
+  constructor(handler: ParserHandler, limits: ParserLimits, header?: string) {
     this.#handler = handler;
     this.#limits = limits;
     const sax = this.#sax;
+    sax.ENTITIES = ENTITIES;
     sax.on("error", (error) => {
       if (MISMATCH.test(error.message)) this.#whole = undefined;
       else this.#handOver();
@@ -109,9 +122,22 @@ export class StreamParser {
     sax.on("text", (text) => this.#onText(text));
     sax.on("cdata", (text) => {
       this.#handOver();
-      if (this.#depth < 2) throw textBetween();
-      this.#onText(text);
+      if (this.#depth < 2) throw this.#misplaced();
+      if (text !== "") this.#onText(text);
     });
+    if (header !== undefined) {
+      this.#continues = true;
+      this.write(Buffer.from(header));
+    }
+  }
+
+  /**
+   * What a parser that goes on with the stream has to know, so that this one can be thrown away in a silence: it is made
+   * of many parts. Undefined while something is under way.
+   */
+  rest(): string | undefined {
+    const idle = this.#depth === 1 && this.#clean && !this.#tail && !this.#carry && !this.#garbled;
+    return idle && !this.#closed ? `${this.#header}>` : undefined;
   }
 
   /** @throws StreamError, see the class. */
@@ -220,7 +246,8 @@ export class StreamParser {
       this.#depth = 1;
       this.#keepOuter(element.attrs);
       this.#boundary = this.#sax.position - this.#chunkStart;
-      this.#handler.onHeader(element);
+      this.#header = openingTag(element.name, namespacesOf(element.attrs));
+      if (!this.#continues) this.#handler.onHeader(element);
       return;
     }
     if (this.#depth === 1) this.#contentStart = this.#sax.position - this.#chunkStart;
@@ -277,9 +304,13 @@ export class StreamParser {
       else children.push(text);
     } else {
       // RFC 6120 §4.9.3.1: only stanzas and white space, literally, stand on the first level.
-      if (!WHITESPACE.test(text)) throw textBetween();
+      if (!WHITESPACE.test(text)) throw this.#misplaced();
       this.#refuseText(this.#leftBetween(this.#sax.position - this.#chunkStart));
     }
+  }
+
+  #misplaced(): StreamError {
+    return this.#depth === 1 ? textBetween() : malformed();
   }
 
   #build(tag: SaxesTagNS): Element {
@@ -318,6 +349,12 @@ export class StreamParser {
     const uri = this.#outer[key];
     if (uri !== undefined) root.attrs[key] = uri;
   }
+}
+
+function namespacesOf(attrs: Attrs): Attrs {
+  const found: Attrs = {};
+  for (const name in attrs) if (name === "xmlns" || name.startsWith("xmlns:")) found[name] = attrs[name];
+  return found;
 }
 
 /** How many bytes at the end belong to a character that is not whole. */
