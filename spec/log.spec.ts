@@ -200,12 +200,12 @@ describe("the log", () => {
     });
     afterEach(() => rmSync(folder, { recursive: true }));
 
-    it("is appended to, in a folder that is made, and complete after a flush", () => {
+    it("is appended to, in a folder that is made, and complete once closed", async () => {
       const file = join(folder, "new", "sluice.log");
       for (const run of ["first", "second"]) {
         const log = createLogger({ level: "info", areas: {}, format: "json", file });
         log.info(run);
-        log.flush();
+        await log.close();
       }
       const lines = readFileSync(file, "utf8").trim().split("\n");
       assert.deepEqual(
@@ -214,15 +214,14 @@ describe("the log", () => {
       );
     });
 
-    it("is opened anew after it was rotated", () => {
+    it("is opened anew after it was rotated, and loses no line", async () => {
       const file = join(folder, "sluice.log");
       const log = createLogger({ level: "info", areas: {}, format: "json", file });
       log.info("old");
-      log.flush();
       renameSync(file, `${file}.1`);
       log.reopen();
       log.info("new");
-      log.flush();
+      await log.close();
       assert.match(readFileSync(`${file}.1`, "utf8"), /old/);
       assert.match(readFileSync(file, "utf8"), /new/);
       assert(statSync(file).size > 0);

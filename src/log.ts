@@ -34,8 +34,8 @@ export interface RootLogger extends Logger {
    * @throws SetupError, and goes on with the old one, if it cannot be opened
    */
   reopen(): void;
-  /** Writes out what is buffered: the last act of a process. */
-  flush(): void;
+  /** Resolves when all lines are written: the last act of a process. Lines logged later are lost. */
+  close(): Promise<void>;
 }
 
 /** Where lines go. */
@@ -84,6 +84,8 @@ export function createLogger(config: LogConfig, sink?: LogSink): RootLogger {
 class Output implements LogSink {
   readonly #file: string | undefined;
   #destination: Destination;
+  /** Files that were rotated away and are still being written. */
+  #older: Promise<void> = Promise.resolve();
 
   constructor(file: string | undefined) {
     this.#file = file;
@@ -94,8 +96,9 @@ class Output implements LogSink {
     this.#destination.write(line);
   }
 
-  flush(): void {
-    this.#destination.flushSync();
+  async close(): Promise<void> {
+    await this.#older;
+    await finish(this.#destination);
   }
 
   /** @throws SetupError, and goes on with the old file, if the new one cannot be opened */
@@ -103,9 +106,18 @@ class Output implements LogSink {
     if (this.#file === undefined) return;
     const old = this.#destination;
     this.#destination = openDestination(this.#file);
-    old.flushSync();
-    old.destroy();
+    // What it still has goes to the old file, in the background.
+    const before = this.#older;
+    this.#older = finish(old).then(() => before);
   }
+}
+
+/** Resolves when everything is written and the file is closed; flushing alone would overtake a write that is under way. */
+function finish(destination: Destination): Promise<void> {
+  return new Promise((resolve) => {
+    destination.once("close", resolve);
+    destination.end();
+  });
 }
 
 function openDestination(file: string | undefined): Destination {
@@ -238,8 +250,8 @@ class Root extends AreaLogger implements RootLogger {
     this.#output?.reopen();
   }
 
-  flush(): void {
-    this.#output?.flush();
+  async close(): Promise<void> {
+    await this.#output?.close();
   }
 }
 

@@ -47,6 +47,7 @@ const REGRESSIONS = [
   `${START}<message/>&#32;<message/>`,
   `${START}<message/><![CDATA[ ]]><message/>`,
   `\ufeff${START}<message/>`,
+  `${START}<message h:-1=''/><h:1/>`,
 ];
 
 function check(bytes: Buffer, grammar: Grammar, seed: number): void {

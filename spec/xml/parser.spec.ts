@@ -73,7 +73,17 @@ describe("The parser refuses as not well-formed", () => {
       "<message xmlns='jabber:client' xmlns='jabber:client'/>",
     ],
     "a name of two colons": ["<h:message:x/>", "<message h:a:b=''/>"],
-    "a name that is none": ["<1/>", "<-message/>", "< message/>", "<message 1=''/>", "<h:/>", "<:message/>"],
+    "a name that is none": [
+      "<1/>",
+      "<-message/>",
+      "< message/>",
+      "<message 1=''/>",
+      "<h:/>",
+      "<:message/>",
+      "<h:1/>",
+      "<message h:-a=''/>",
+      "<message xmlns:1='urn:x'/>",
+    ],
     "characters that XML does not have": [
       "<message>\0</message>",
       "<message>\x01</message>",

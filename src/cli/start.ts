@@ -18,7 +18,7 @@ export async function startServer(read: () => LoadedConfig): Promise<void> {
   process.off("SIGHUP", hangUp);
   await server.stop();
   log.info("stopped");
-  log.flush();
+  await log.close();
 }
 
 function greet(server: Server): void {

@@ -11,12 +11,14 @@ import {
   duration,
   listOf,
   mapOf,
+  network,
   oneOf,
   path,
   scalar,
   section,
   size,
   text,
+  webAddress,
 } from "./values.js";
 
 const SECOND = 1000;
@@ -24,7 +26,7 @@ const MINUTE = 60 * SECOND;
 const DAY = 24 * 60 * MINUTE;
 
 /** What the server can listen for, with the port that is used when none is given. A new kind of listener is a new line. */
-export const LISTENER_PORTS = { c2s: 5222, "c2s-tls": 5223 } as const;
+export const LISTENER_PORTS = { c2s: 5222, "c2s-tls": 5223, http: 5280, https: 5281 } as const;
 export type ListenerType = keyof typeof LISTENER_PORTS;
 
 export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"] as const;
@@ -62,7 +64,9 @@ const listener = z
   .strictObject({
     type: z
       .enum(Object.keys(LISTENER_PORTS) as [ListenerType, ...ListenerType[]])
-      .describe("What to listen for: c2s (clients, STARTTLS) or c2s-tls (clients, TLS from the first byte)."),
+      .describe(
+        "What to listen for: c2s (clients, STARTTLS), c2s-tls (clients, TLS from the first byte), http (WebSocket, BOSH and web pages without TLS, for a proxy and for this machine) or https (the same with TLS).",
+      ),
     host: text("an address to listen on").prefault("127.0.0.1").describe("The address to listen on."),
     port: count({ max: 65535 })
       .optional()
@@ -87,7 +91,9 @@ const tls = section({
   required: z
     .boolean()
     .prefault(true)
-    .describe("Clients on a c2s port must start TLS before they may log in."),
+    .describe(
+      "Clients must use TLS before they may log in; on an http port that is so for what a trusted proxy received over TLS, and for what stays on this machine: from the loopback to the loopback, and not forwarded.",
+    ),
   minVersion: oneOf("TLSv1.2", "TLSv1.3")
     .prefault("TLSv1.2")
     .describe("The oldest TLS version that is accepted."),
@@ -188,6 +194,57 @@ const stream = section({
     ),
 });
 export type StreamConfig = z.output<typeof stream>;
+
+const http = section({
+  url: scalar("an https address without a path, such as https://chat.example.org", webAddress)
+    .optional()
+    .describe(
+      "The address at which clients find this server's WebSocket, BOSH and web pages, where a proxy stands in front of them; by default the domain with the port of the first https listener.",
+    ),
+  trustedProxies: listOf(scalar("an IP address, or a network such as 10.0.0.0/8", network))
+    .prefault([])
+    .describe(
+      "Proxies, by address or network, that are believed when they tell whom they speak for (X-Forwarded-For, X-Forwarded-Proto).",
+    ),
+  origins: listOf(text("a web origin such as https://chat.example.org, or *"))
+    .prefault(["*"])
+    .describe("The web sites whose pages may connect by WebSocket and BOSH; * for all."),
+  requestTimeout: duration({ min: SECOND, max: 10 * MINUTE })
+    .prefault("30s")
+    .describe("How long a request may take to arrive."),
+  keepAliveTimeout: duration({ min: SECOND, max: 10 * MINUTE })
+    .prefault("75s")
+    .describe("How long a connection is kept open for the next request."),
+  websocket: section({
+    pingInterval: duration({ min: SECOND, max: 60 * MINUTE })
+      .prefault("50s")
+      .describe(
+        "After so long a silence a WebSocket is asked whether its client is still there; it is cut when as long again nothing came.",
+      ),
+  }).describe("WebSocket, at /ws (RFC 7395)."),
+  bosh: section({
+    maxBodySize: size({ min: MIN_STANZA, max: 64 * 1024 ** 2 })
+      .prefault("1 MiB")
+      .describe("The largest body of one request, whatever is in it."),
+    maxSessions: count({ min: 1, max: 1_000_000 })
+      .prefault(20_000)
+      .describe("BOSH sessions at the same time."),
+    wait: duration({ min: SECOND, max: 10 * MINUTE })
+      .prefault("60s")
+      .describe("How long a request is held at most when there is nothing to answer."),
+    hold: count({ min: 1, max: 5 }).prefault(1).describe("Requests of one session held at most."),
+    inactivity: duration({ min: SECOND, max: 60 * MINUTE })
+      .prefault("60s")
+      .describe("A session without a request for so long is over."),
+    polling: duration({ max: MINUTE })
+      .prefault("2s")
+      .describe("Empty requests of one session must be so far apart; 0 for no matter."),
+    pause: duration({ min: SECOND, max: 60 * MINUTE })
+      .prefault("2m")
+      .describe("How long a client may announce to be away, as while a page changes."),
+  }).describe("BOSH, at /http-bind (XEP-0124, XEP-0206)."),
+});
+export type HttpConfig = z.output<typeof http>;
 
 const session = section({
   resourcesPerAccount: count({ min: 1, max: 1000 })
@@ -295,6 +352,7 @@ const plugins = z.preprocess(
       last: on().describe("Tells how long an account has been away and the server running (XEP-0012)."),
       private: on().describe("Keeps private data for clients (XEP-0049)."),
       vcard: on().describe("Keeps the business card of each account (XEP-0054)."),
+      "host-meta": on().describe("Tells web clients where to find WebSocket and BOSH (XEP-0156)."),
       register: pluginSetting
         .prefault(false)
         .describe("Lets people make accounts and change passwords from their client (XEP-0077)."),
@@ -337,11 +395,12 @@ export const configSchema = section({
     .array(listener)
     .min(1)
     .superRefine(eachPortOnce, always)
-    .prefault([{ type: "c2s" }, { type: "c2s-tls" }])
+    .prefault([{ type: "c2s" }, { type: "c2s-tls" }, { type: "http" }, { type: "https" }])
     .describe("Where to listen, and for what."),
   tls: tls.describe("Encryption of connections."),
   auth: auth.describe("Logging in."),
   stream: stream.describe("Limits of one connection."),
+  http: http.describe("Everything that speaks HTTP: WebSocket, BOSH, web pages."),
   session: session.describe("Sessions of one account."),
   roster: roster.describe("Limits of contact lists."),
   presence: presence.describe("Limits of presence."),

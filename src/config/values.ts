@@ -4,6 +4,7 @@
  *
  * Defaults are given with `.prefault(…)`, in the form the admin would write, so that documentation can show them.
  */
+import { isIP } from "node:net";
 import { resolve } from "node:path";
 import { domainToASCII } from "node:url";
 import * as z from "zod";
@@ -66,6 +67,20 @@ export function domainName() {
   return scalar("a domain name in lower case, such as example.org", (value) =>
     typeof value === "string" && isDomainName(value) ? value : undefined,
   );
+}
+
+/** For `scalar`: an IP address, or a network in CIDR notation. */
+export function network(value: unknown): string | undefined {
+  const [, address, bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(nonEmpty(value) ?? "") ?? [];
+  const version = isIP(address ?? "");
+  if (version === 0) return undefined;
+  return Number(bits ?? 0) <= (version === 4 ? 32 : 128) ? (value as string) : undefined;
+}
+
+/** For `scalar`: the origin of an https address, without a slash at its end. */
+export function webAddress(value: unknown): string | undefined {
+  const url = typeof value === "string" && URL.canParse(value) ? new URL(value) : undefined;
+  return url?.protocol === "https:" && /^https:\/\/[^/?#@]+\/?$/i.test(value as string) ? url.origin : undefined;
 }
 
 export function oneOf<const T extends readonly [string, ...string[]]>(...names: T) {

@@ -67,7 +67,9 @@ export class Registry implements Sessions {
 
   update(session: Session, change: Partial<Pick<Resource, "presence" | "priority" | "interested">>): void {
     const before = session.resource;
-    const after = { ...before, ...change };
+    // The presence stays as long as the session does.
+    const presence = change.presence?.ownCopy();
+    const after = { ...before, ...change, ...(presence && { presence }) };
     (session as ClientSession).resource = after;
     if (this.#holds(session, before)) this.#put(before, after);
   }

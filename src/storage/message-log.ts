@@ -1,35 +1,54 @@
 import type { Logger } from "../log.js";
+import { ownText } from "../xml/own-copy.js";
 import type { Ticket } from "../xmpp/stanza.js";
 import type { MessageIds } from "./message-id.js";
 import type { Account, MessageRepository, PendingMessage } from "./types.js";
 
 type EntryState = "queued" | "stored" | "settled";
 
+/** What can be made into the text of a message. */
+export interface MessageSource {
+  toString(): string;
+  /** Characters of that text, about. */
+  readonly size: number;
+}
+
 /** One message for one account on its way into the store and out of it. */
 export class LogEntry implements PendingMessage {
   state: EntryState = "queued";
+  readonly size: number;
+  #source: { toString(): string };
 
   constructor(
     readonly id: number,
     readonly account: Account,
     /** Made into text only when it is written. */
-    private readonly source: { toString(): string },
+    source: MessageSource,
     readonly receivedAt: number,
     public holder: string | undefined,
     /** Released once the message is in the database, or need not be any more. */
     readonly ticket: Ticket | undefined,
   ) {
+    this.#source = source;
+    this.size = source.size;
     ticket?.hold();
   }
 
   get stanza(): string {
-    return this.source.toString();
+    return this.#source.toString();
+  }
+
+  /** It will wait: from now on it holds its own text, not the stanza with the chunk of input that this was read from. */
+  keepOwnText(): void {
+    if (typeof this.#source !== "string") this.#source = ownText(this.stanza);
   }
 }
 
 export interface MessageLogOptions {
   /** Messages that may wait for the database; beyond that `room()` holds senders back. */
   maxQueued: number;
+  /** Characters of them, likewise. */
+  maxQueuedSize: number;
   /** Rows of one transaction. */
   batch: number;
   /** ms to gather neighbours before a transaction. What is delivered meanwhile costs no write. */
@@ -38,7 +57,13 @@ export interface MessageLogOptions {
   retry: number;
 }
 
-const DEFAULTS: MessageLogOptions = { maxQueued: 20_000, batch: 400, gather: 3, retry: 1000 };
+const DEFAULTS: MessageLogOptions = {
+  maxQueued: 20_000,
+  maxQueuedSize: 64 * 1024 ** 2,
+  batch: 400,
+  gather: 3,
+  retry: 1000,
+};
 
 /**
  * The one write path of messages: everything that must outlive its moment goes through here, is written in groups, and
@@ -48,6 +73,10 @@ const DEFAULTS: MessageLogOptions = { maxQueued: 20_000, batch: 400, gather: 3, 
  */
 export class MessageLog {
   #queue: LogEntry[] = [];
+  /** Characters of the queue. */
+  #size = 0;
+  /** The last attempt failed. */
+  #failing = false;
   /** Of the group that is being written. */
   #writing: LogEntry[] = [];
   #settled: { account: Account; id: number }[] = [];
@@ -70,16 +99,13 @@ export class MessageLog {
   }
 
   /** Takes a message. It gets its place in the order now; it is durable when its ticket is released. */
-  append(
-    account: Account,
-    stanza: { toString(): string },
-    holder: string | undefined,
-    ticket?: Ticket,
-  ): LogEntry {
+  append(account: Account, stanza: MessageSource, holder: string | undefined, ticket?: Ticket): LogEntry {
     const now = Date.now();
     this.#lastId = this.ids.next(now);
     const entry = new LogEntry(this.#lastId, account, stanza, now, holder, ticket);
+    if (this.#failing || this.#queue.length >= this.#options.batch) entry.keepOwnText();
     this.#queue.push(entry);
+    this.#size += entry.size;
     this.#start();
     return entry;
   }
@@ -91,8 +117,13 @@ export class MessageLog {
 
   /** Undefined while there is room; otherwise resolves when there is some again. */
   room(): Promise<void> | undefined {
-    if (this.#queue.length < this.#options.maxQueued) return undefined;
+    if (this.#hasRoom) return undefined;
     return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  get #hasRoom(): boolean {
+    const { maxQueued, maxQueuedSize } = this.#options;
+    return this.#queue.length < maxQueued && this.#size < maxQueuedSize;
   }
 
   /** It was delivered: the mark goes. */
@@ -128,11 +159,11 @@ export class MessageLog {
     return new Promise((resolve) => this.#flushing.push({ due, resolve }));
   }
 
-  /** Writes what is left. Rejects when the database does not take it. */
+  /** Writes what is left. Rejects when the database does not take a message that still has to be delivered. */
   async stop(): Promise<void> {
     this.#stopped = true;
     while (this.#running !== undefined) await this.#running;
-    const lost = this.#queue.length;
+    const lost = this.#queue.filter(({ state }) => state !== "settled").length;
     if (lost > 0) throw new Error(`${lost} messages could not be written before the stop`);
   }
 
@@ -148,7 +179,10 @@ export class MessageLog {
       try {
         await this.#writeGroup();
         await this.#settleGroup();
+        this.#failing = false;
       } catch (error) {
+        if (!this.#failing) for (const entry of this.#queue) entry.keepOwnText();
+        this.#failing = true;
         this.log.error(
           { err: error, queued: this.#queue.length },
           "messages could not be written; trying again",
@@ -165,19 +199,24 @@ export class MessageLog {
     try {
       if (this.#writing.length > 0) await this.messages.append(this.#writing);
       this.#queue.splice(0, group.length);
-      this.#wrote(0, group.length);
+      for (const { size } of group) this.#size -= size;
       for (const entry of this.#writing) {
         // Delivered while its group was being written: the mark has to go again.
-        if (entry.state === "settled") this.#settled.push(entry);
+        if (entry.state === "settled") this.#settleLate(entry);
         else entry.state = "stored";
       }
+      this.#wrote(0, group.length);
     } finally {
       this.#writing = [];
     }
     for (const entry of group) entry.ticket?.release();
-    if (this.#queue.length < this.#options.maxQueued) {
-      for (const resolve of this.#waiting.splice(0)) resolve();
-    }
+    if (this.#hasRoom) for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  #settleLate(entry: LogEntry): void {
+    this.#settled.push(entry);
+    // It may have been settled before they began to wait.
+    for (const one of this.#flushing) one.due[1] = this.#settled.length;
   }
 
   async #settleGroup(): Promise<void> {

@@ -10,6 +10,8 @@ export interface ListenerOptions {
   maxConnections: number;
   /** 0 = no limit. */
   maxConnectionsPerAddress: number;
+  /** Addresses without that limit: proxies, who speak for many. */
+  exempt?: (address: string) => boolean;
 }
 
 /** One listening TCP port. */
@@ -55,6 +57,7 @@ export class Listener {
     const limit = this.options.maxConnectionsPerAddress;
     if (limit === 0) return true;
     const address = socket.remoteAddress ?? "unknown";
+    if (this.options.exempt?.(address)) return true;
     const count = this.#addresses.get(address) ?? 0;
     if (count >= limit) return false;
     this.#addresses.set(address, count + 1);

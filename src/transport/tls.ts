@@ -24,24 +24,26 @@ export class TlsSettings {
     readonly options: TlsSettingsOptions,
   ) {}
 
-  /** @param domain the stream's `to`, used where the client sends no SNI. */
-  wrap(socket: Socket, domain: string | undefined): TLSSocket {
-    const tls = new TLSSocket(socket, this.socketOptions(domain));
+  /**
+   * @param domain the stream's `to`, used where the client sends no SNI.
+   * @param protocol the application protocol to agree on (ALPN); XEP-0368: direct TLS for clients is "xmpp-client".
+   */
+  wrap(socket: Socket, domain: string | undefined, protocol = "xmpp-client"): TLSSocket {
+    const tls = new TLSSocket(socket, this.socketOptions(domain, protocol));
     names.set(tls, domain);
     // What breaks below TLS breaks the connection above it.
     socket.on("error", (error) => tls.destroy(error));
     return tls;
   }
 
-  socketOptions(domain: string | undefined): TLSSocketOptions {
+  socketOptions(domain: string | undefined, protocol: string): TLSSocketOptions {
     const { certificates } = this;
     return {
       isServer: true,
       secureContext: certificates.secureContext(domain),
       requestCert: this.options.clientCertificates === "request",
       rejectUnauthorized: false,
-      // XEP-0368: direct TLS for clients is negotiated as "xmpp-client".
-      ALPNProtocols: ["xmpp-client"],
+      ALPNProtocols: [protocol],
       SNICallback: (name, done) => done(null, certificates.secureContext(name)),
     };
   }

@@ -33,6 +33,8 @@ const NO_SPACE = /[^ \t\r\n]/;
 const REFERENCE = /^&[^;]*;?$/;
 /** What may stand between & and ; as far as it was read. */
 const REFERENCE_START = /^(#(x[\da-f]*|\d*)|[\w.:\-\u0080-\uffff]*)$/i;
+/** Characters of a name that may not be its first: XML 1.0 §2.3. */
+const NO_START = /^([-.\d\u00b7]|[\u0300-\u036f]|[\u203f\u2040])/;
 const BYTE_ORDER_MARK = 0xfeff;
 /** XML 1.0 §4.6. Not the tokenizer's own table, which also has what every object has: `&constructor;`. */
 const ENTITIES: Record<string, string> = Object.assign(Object.create(null), {
@@ -314,10 +316,12 @@ export class StreamParser {
   }
 
   #build(tag: SaxesTagNS): Element {
+    if (tag.prefix !== "") checkLocalName(tag.local);
     const element = new Element(tag.name);
     const { attrs } = element;
     for (const name in tag.attributes) {
-      const { value } = tag.attributes[name];
+      const { value, prefix, local } = tag.attributes[name] as SaxesAttributeNS;
+      if (prefix !== "") checkLocalName(local);
       if (name === "__proto__") Object.defineProperty(attrs, name, { value, enumerable: true });
       else attrs[name] = value;
     }
@@ -374,6 +378,11 @@ function validPart(bytes: Buffer): string {
   const start = bytes.findIndex((byte, at) => byte !== replaced[at]);
   const same = bytes.subarray(0, start);
   return same.toString("utf8", 0, same.length - incompleteTail(same));
+}
+
+/** Namespaces in XML 1.0 §4: what follows the colon is a name of its own; the tokenizer does not look. */
+function checkLocalName(local: string): void {
+  if (NO_START.test(local)) throw malformed();
 }
 
 function restricted(): never {

@@ -1,4 +1,5 @@
 import { type Attrs, Element, type Node, openingTag, serializeChildren, xml } from "../xml/element.js";
+import { ownAttrs, ownNodes, ownText } from "../xml/own-copy.js";
 import { StanzaError } from "./errors.js";
 import { Jid } from "./jid.js";
 
@@ -104,6 +105,15 @@ export class Stanza extends Element {
     return this.withChildren([...this.children, ...children]);
   }
 
+  /** The same stanza for somebody who keeps it: it holds on to nothing of the chunk that it was read from. */
+  ownCopy(): Stanza {
+    const inner = this.#inner === undefined ? undefined : ownText(this.#inner);
+    const copy = new Stanza(this.name, ownAttrs(this.attrs), this.from, this.to, [], inner);
+    copy.children.push(...ownNodes(this.children, copy));
+    copy.ticket = this.ticket;
+    return copy;
+  }
+
   /** The result of an iq: addresses swapped, same id. RFC 6120 §8.2.3 */
   reply(...children: (Node | undefined)[]): Stanza {
     return Stanza.make("iq", { from: this.to, to: this.from, type: "result", id: this.id }, ...children);
@@ -130,6 +140,15 @@ export class Stanza extends Element {
     const head = openingTag(this.name, this.attrs, standalone ? undefined : this.attrs.xmlns);
     this.#inner ??= serializeChildren(this, this.attrs.xmlns);
     return this.#inner === "" ? `${head}/>` : `${head}>${this.#inner}</${this.name}>`;
+  }
+
+  /** Characters of its text; what is escaped in attributes is not counted. */
+  get size(): number {
+    this.#inner ??= serializeChildren(this, this.attrs.xmlns);
+    // The tags, less what the attributes make of it.
+    let size = this.#inner.length + 2 * this.name.length + "<></>".length;
+    for (const name in this.attrs) size += name.length + this.attrs[name].length + ' =""'.length;
+    return size;
   }
 
   override toString(): string {
