@@ -1,4 +1,5 @@
-import { type LoadedConfig, validatePlugins } from "../config/loader.js";
+import type { LoadedConfig } from "../config/loader.js";
+import { validatePlugins } from "../config/plugin-options.js";
 import { pluginNames } from "../plugin/chosen.js";
 import { loadPlugins, schemasOf } from "../plugin/host.js";
 

@@ -7,7 +7,6 @@ import { type Config, configSchema } from "./schema.js";
 import { SetupError } from "./setup-error.js";
 import { readYaml, type YamlFile } from "./yaml-file.js";
 
-export { validatePlugins } from "./plugin-options.js";
 export { ConfigError, type ConfigProblem } from "./problem.js";
 
 export const DEFAULT_FILE = "conf/sluice.yaml";

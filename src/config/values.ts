@@ -80,7 +80,9 @@ export function network(value: unknown): string | undefined {
 /** For `scalar`: the origin of an https address, without a slash at its end. */
 export function webAddress(value: unknown): string | undefined {
   const url = typeof value === "string" && URL.canParse(value) ? new URL(value) : undefined;
-  return url?.protocol === "https:" && /^https:\/\/[^/?#@]+\/?$/i.test(value as string) ? url.origin : undefined;
+  return url?.protocol === "https:" && /^https:\/\/[^/?#@]+\/?$/i.test(value as string)
+    ? url.origin
+    : undefined;
 }
 
 export function oneOf<const T extends readonly [string, ...string[]]>(...names: T) {

@@ -1,6 +1,6 @@
 import type { IqRoute } from "../plugin/api.js";
 import type { Registry } from "../session/registry.js";
-import type { Receipt, Resource } from "../session/session.js";
+import { isReceptive, type Receipt, type Resource } from "../session/session.js";
 import type { AccountCache } from "../storage/account-cache.js";
 import type { LogEntry, MessageLog } from "../storage/message-log.js";
 import type { Account } from "../storage/types.js";
@@ -206,11 +206,6 @@ function messageIsSilent(stanza: Stanza): boolean {
 /** Where RFC 6121 §8.5 leaves a choice, the sender is told; headlines and errors pass in silence, as they must. */
 function nobody(type: MessageType): undefined {
   if (type !== "headline" && type !== "error") throw new StanzaError("service-unavailable");
-}
-
-/** RFC 6121 §8.5.2.1.1: available with a priority that is not negative. */
-export function isReceptive(resource: Resource): boolean {
-  return resource.presence !== undefined && resource.priority >= 0;
 }
 
 /** All that share the highest priority. */

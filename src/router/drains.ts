@@ -1,12 +1,11 @@
 import type { Logger } from "../log.js";
 import type { Registry } from "../session/registry.js";
-import type { Receipt, Resource, Session } from "../session/session.js";
+import { isReceptive, type Receipt, type Resource, type Session } from "../session/session.js";
 import type { MessageLog } from "../storage/message-log.js";
 import type { Account, MessageRepository, PendingMessage } from "../storage/types.js";
 import { xml } from "../xml/element.js";
 import { parseElement } from "../xml/parse.js";
 import { Stanza } from "../xmpp/stanza.js";
-import { isReceptive } from "./delivery.js";
 
 /** Messages handed over at a time; the next are read when these are out. */
 const PAGE = 50;

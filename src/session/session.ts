@@ -21,6 +21,11 @@ export interface Resource {
   readonly session: Session | undefined;
 }
 
+/** RFC 6121 §8.5.2.1.1: available with a priority that is not negative. */
+export function isReceptive(resource: Resource): boolean {
+  return resource.presence !== undefined && resource.priority >= 0;
+}
+
 /** Told once what became of a stanza handed to a session. */
 export interface Receipt {
   /** Its bytes went to the network, or the peer acknowledged it. */

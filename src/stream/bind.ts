@@ -1,13 +1,14 @@
 import { xml } from "../xml/element.js";
 import { StanzaError } from "../xmpp/errors.js";
 import { NS_CLIENT, Stanza } from "../xmpp/stanza.js";
+import type { ClientStream } from "./client-stream.js";
 import type { Feature } from "./negotiation.js";
 
 export const NS_BIND = "urn:ietf:params:xml:ns:xmpp-bind";
 const NS_SESSION = "urn:ietf:params:xml:ns:xmpp-session";
 
 /** RFC 6120 §7. */
-export const bind: Feature = {
+export const bind: Feature<ClientStream> = {
   name: "bind",
   offer(stream) {
     if (!stream.account || stream.session) return undefined;

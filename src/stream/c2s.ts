@@ -1,4 +1,5 @@
 import { bind } from "./bind.js";
+import type { ClientStream } from "./client-stream.js";
 import { limits } from "./limits.js";
 import type { Feature } from "./negotiation.js";
 import { sasl } from "./sasl.js";
@@ -6,4 +7,10 @@ import { starttls } from "./starttls.js";
 import { streamManagement } from "./stream-management.js";
 
 /** What a client negotiates, in the order offered. */
-export const clientFeatures: readonly Feature[] = [starttls, sasl, bind, streamManagement, limits];
+export const clientFeatures: readonly Feature<ClientStream>[] = [
+  starttls,
+  sasl,
+  bind,
+  streamManagement,
+  limits,
+];

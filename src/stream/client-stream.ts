@@ -46,7 +46,7 @@ export class ClientStream implements ConnectionHandler, StreamInfo, Outlet, Mana
   constructor(
     readonly connection: Connection,
     private readonly hosts: StreamHosts,
-    private readonly features: readonly Feature[],
+    private readonly features: readonly Feature<ClientStream>[],
     private readonly parentLog: Logger,
     /** Told once, when the connection is gone and its session has ended. */
     private readonly onEnded: (stream: ClientStream) => void,

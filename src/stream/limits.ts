@@ -1,8 +1,9 @@
 import { xml } from "../xml/element.js";
+import type { ClientStream } from "./client-stream.js";
 import type { Feature } from "./negotiation.js";
 
 /** XEP-0478: what a client may send, before and after it has logged in. */
-export const limits: Feature = {
+export const limits: Feature<ClientStream> = {
   name: "limits",
   offer({ settings, account }) {
     const { maxBytes } = account ? settings.limits : settings.unauthenticatedLimits;

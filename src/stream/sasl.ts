@@ -31,7 +31,7 @@ function offered(stream: ClientStream): string[] {
 }
 
 /** RFC 6120 §6, XEP-0440. */
-export const sasl: Feature = {
+export const sasl: Feature<ClientStream> = {
   name: "sasl",
   offer(stream) {
     const names = offered(stream);

@@ -1,10 +1,11 @@
 import { serialize, xml } from "../xml/element.js";
+import type { ClientStream } from "./client-stream.js";
 import type { Feature } from "./negotiation.js";
 
 export const NS_TLS = "urn:ietf:params:xml:ns:xmpp-tls";
 
 /** RFC 6120 §5, RFC 7590. */
-export const starttls: Feature = {
+export const starttls: Feature<ClientStream> = {
   name: "starttls",
   offer(stream) {
     if (!stream.connection.canStartTls || stream.account) return undefined;

@@ -11,7 +11,7 @@ const ANSWER_AT_LATEST = 2000;
 const MAX_H = 2 ** 32 - 1;
 
 /** XEP-0198. */
-export const streamManagement: Feature = {
+export const streamManagement: Feature<ClientStream> = {
   name: "stream management",
   offer: (stream) => (stream.account ? xml("sm", { xmlns: NS_SM }) : undefined),
   accepts: (element, stream) => element.getNS() === NS_SM && stream.account !== undefined,

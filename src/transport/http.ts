@@ -1,0 +1,162 @@
+import { createServer, type IncomingMessage, STATUS_CODES, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { Logger } from "../log.js";
+import { type HttpPeer, HttpPeers } from "./http-peer.js";
+import { HttpError, HttpRequest, type HttpRoute, HttpRoutes } from "./http-route.js";
+import type { TlsSettings } from "./tls.js";
+
+export interface HttpOptions {
+  /** Addresses and networks of proxies that are believed. */
+  trustedProxies: readonly string[];
+  /** Web origins whose pages may connect, `*` among them for all. */
+  origins: readonly string[];
+  /** ms for a request to arrive, its body included. */
+  requestTimeout: number;
+  /** ms that a connection may be idle between requests. */
+  keepAliveTimeout: number;
+}
+
+/** Takes over a connection: RFC 9110 §7.8. */
+export type UpgradeHandler = (
+  request: IncomingMessage,
+  socket: Socket,
+  head: Buffer,
+  peer: HttpPeer,
+) => undefined | HttpError;
+
+/** On every answer. What is served here is data, never a page that may run or be framed. */
+const HEADERS: Record<string, string> = {
+  "X-Content-Type-Options": "nosniff",
+  "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+  "Referrer-Policy": "no-referrer",
+  "Cache-Control": "no-store",
+};
+/** ms between two looks for connections whose time is up. */
+const CHECK_INTERVAL = 5000;
+const HEADERS_TIMEOUT = 15_000;
+
+/** The one HTTP server, behind all `http` and `https` listeners. */
+export class HttpServer {
+  readonly routes = new HttpRoutes();
+  readonly peers: HttpPeers;
+  readonly #upgrades = new Map<string, UpgradeHandler>();
+  readonly #server: Server;
+
+  constructor(
+    private readonly options: HttpOptions,
+    private readonly tls: TlsSettings,
+    private readonly log: Logger,
+  ) {
+    this.peers = new HttpPeers(options.trustedProxies);
+    const { requestTimeout, keepAliveTimeout } = options;
+    this.#server = createServer(
+      {
+        requestTimeout,
+        headersTimeout: Math.min(HEADERS_TIMEOUT, requestTimeout),
+        keepAliveTimeout,
+        connectionsCheckingInterval: Math.min(CHECK_INTERVAL, requestTimeout),
+        noDelay: true,
+      },
+      (request, response) => void this.#serve(request, response),
+    );
+    this.#server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket as Socket, head));
+  }
+
+  /** Takes a connection from a listener. @param encrypted it begins with TLS. */
+  accept(socket: Socket, encrypted: boolean): void {
+    this.#server.emit("connection", encrypted ? this.tls.wrap(socket, undefined, "http/1.1") : socket);
+  }
+
+  /** Has the upgrades at a path handled. @returns takes it back. */
+  onUpgrade(path: string, handler: UpgradeHandler): () => void {
+    this.#upgrades.set(path, handler);
+    return () => {
+      this.#upgrades.delete(path);
+    };
+  }
+
+  /** Ends all connections, also those with a request under way. */
+  stop(): void {
+    this.#server.closeAllConnections();
+  }
+
+  async #serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    for (const name in HEADERS) response.setHeader(name, HEADERS[name]);
+    try {
+      const request = new HttpRequest(incoming, this.peers.of(incoming));
+      const route = this.#choose(request, response);
+      if (route) await route.handler(request, response);
+    } catch (error) {
+      this.#fail(error, incoming, response);
+    }
+  }
+
+  /** The route that is to answer; undefined when the answer was given. @throws HttpError */
+  #choose(request: HttpRequest, response: ServerResponse): HttpRoute | undefined {
+    const found = this.routes.find(request.path, request.host);
+    if (found.length === 0) throw new HttpError(404);
+    const methods = found.flatMap(({ method }) => method);
+    if (found.some(({ cors }) => cors)) this.#allowOrigin(request.incoming, response);
+    response.setHeader("Allow", [...methods, ...(methods.includes("GET") ? ["HEAD"] : []), "OPTIONS"].join(", "));
+    if (request.method === "OPTIONS") {
+      preflight(methods, response);
+      return undefined;
+    }
+    const route = found.find(({ method }) => method === request.method || method.includes(request.method as never));
+    if (!route) throw new HttpError(405);
+    response.removeHeader("Allow");
+    return route;
+  }
+
+  /** WHATWG Fetch, HTTP CORS protocol. Nothing here knows cookies, so all origins may be allowed. @throws HttpError 403 */
+  #allowOrigin({ headers: { origin } }: IncomingMessage, response: ServerResponse): void {
+    const any = this.options.origins.includes("*");
+    if (!any) response.setHeader("Vary", "Origin");
+    if (!this.#isAllowed(origin)) throw new HttpError(403);
+    response.setHeader("Access-Control-Allow-Origin", any || origin === undefined ? "*" : origin);
+    response.setHeader("Cross-Origin-Resource-Policy", "cross-origin");
+  }
+
+  /** Only browsers tell an origin; what has none is no page of anybody's. */
+  #isAllowed(origin: string | undefined): boolean {
+    const { origins } = this.options;
+    return origin === undefined || origins.includes("*") || origins.includes(origin);
+  }
+
+  #fail(error: unknown, incoming: IncomingMessage, response: ServerResponse): void {
+    const status = error instanceof HttpError ? error.status : 500;
+    if (status === 500) this.log.error({ err: error, path: incoming.url }, "a request could not be answered");
+    if (response.headersSent) {
+      response.destroy();
+      return;
+    }
+    // What is left of the body is not read, so nothing else can come over this connection.
+    if (!incoming.complete) response.setHeader("Connection", "close");
+    response.writeHead(status, { "Content-Type": "text/plain; charset=utf-8" });
+    response.end(`${STATUS_CODES[status]}\n`);
+  }
+
+  #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+    // From here on the connection is nobody's who would listen for its errors; closing it is the answer to all of them.
+    socket.on("error", () => socket.destroy());
+    const refusal = this.#tryUpgrade(request, socket, head);
+    if (!refusal) return;
+    const { status } = refusal;
+    socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  }
+
+  #tryUpgrade(request: IncomingMessage, socket: Socket, head: Buffer): undefined | HttpError {
+    const handler = this.#upgrades.get((request.url ?? "").split("?")[0]);
+    if (!handler) return new HttpError(404);
+    if (!this.#isAllowed(request.headers.origin)) return new HttpError(403);
+    return handler(request, socket, head, this.peers.of(request));
+  }
+}
+
+function preflight(methods: readonly string[], response: ServerResponse): void {
+  response.setHeader("Access-Control-Allow-Methods", methods.join(", "));
+  response.setHeader("Access-Control-Allow-Headers", "Content-Type");
+  response.setHeader("Access-Control-Max-Age", "86400");
+  response.writeHead(204).end();
+}
