@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { Acknowledger } from "./load/acknowledger.js";
 import { measureIdle } from "./load/idle.js";
 import { accounts, connectAll, fullJid, type Target } from "./load/login.js";
 import { Traffic } from "./load/traffic.js";
@@ -25,6 +26,7 @@ const { values } = parseArgs({
     warmup: { type: "string", default: "3" },
     seconds: { type: "string", default: "10" },
     idle: { type: "string", default: "0" },
+    acks: { type: "boolean", default: false },
     /** Processes whose CPU and memory are read; their children are found. */
     pid: { type: "string", multiple: true, default: [] },
     /** Idle: these processes collect garbage on SIGUSR2. */
@@ -49,7 +51,9 @@ async function measureTraffic(): Promise<TrafficFigures> {
     addressOf: (i: number) =>
       values.to === "bare" ? `${all[i].name}@${target.domain}` : fullJid(all[i], target),
   };
-  const traffic = new Traffic(clients, options, abort);
+  const acknowledgers = values.acks ? clients.map((client) => new Acknowledger(client)) : undefined;
+  for (const one of acknowledgers ?? []) await one.enable();
+  const traffic = new Traffic(clients, { ...options, acknowledgers }, abort);
   traffic.start();
   await sleep(Number(values.warmup) * 1000);
   const figures = await measureWindow(traffic);

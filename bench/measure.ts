@@ -35,6 +35,7 @@ async function measureTraffic(peer: Peer, options: Options, profileFolder: strin
     const before = await archiveBytes(server);
     const { clients, inflight, rate, to, warmup, seconds } = options;
     const args = Object.entries({ clients, inflight, rate, to, warmup, seconds }).flatMap(flag);
+    if (options.acks && peer.protocol === "xmpp") args.push("--acks");
     const figures = await load<TrafficFigures>(peer, server, args);
     if (options.archive && peer.archives) checkArchive(figures, (await archiveBytes(server)) - before);
     return figures;

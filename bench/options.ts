@@ -8,6 +8,7 @@ export const HELP = `npm run bench -- [options]
   --inflight N      messages under way per client, closed loop (1)
   --rate N          open loop: messages a second over all clients (0: closed loop)
   --to full|bare    the address written to (full)
+  --acks            clients use stream management (XEP-0198): every message is stored until it is acknowledged
   --seconds N       measuring window (10)      --warmup N   before it (3)
   --rounds N        all servers in turn, N times; of each the median round is shown (1)
   --idle N          idle sessions whose memory is measured (2000)
@@ -31,6 +32,7 @@ export interface Options {
   rounds: number;
   idle: number;
   archive: boolean;
+  acks: boolean;
   profile: boolean;
   out: string | undefined;
   help: boolean;
@@ -52,6 +54,7 @@ export function parseOptions(argv: string[]): Options {
       rounds: { type: "string", default: "1" },
       idle: { type: "string", default: "2000" },
       archive: { type: "boolean", default: false },
+      acks: { type: "boolean", default: false },
       profile: { type: "boolean", default: false },
       out: { type: "string" },
       help: { type: "boolean", default: false },

@@ -1,3 +1,4 @@
+import type { Acknowledger } from "./acknowledger.js";
 import type { Client } from "./client.js";
 
 const ID_DIGITS = 8;
@@ -14,6 +15,7 @@ export const BODY_BYTES = Buffer.byteLength(BODY);
 export class Sender {
   sent = 0;
   arrived = 0;
+  acknowledger: Acknowledger | undefined;
   readonly #slots: Buffer[];
   readonly #times: Float64Array;
   readonly #digitsAt: number;
@@ -42,6 +44,7 @@ export class Sender {
     this.#times[slot] = at;
     this.sent++;
     this.client.socket.write(bytes);
+    this.acknowledger?.sent();
   }
 
   /** The oldest message under way has come to its end. @returns when it was sent. */

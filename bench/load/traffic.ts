@@ -1,3 +1,4 @@
+import type { Acknowledger } from "./acknowledger.js";
 import type { Client } from "./client.js";
 import { EndScanner } from "./end-scanner.js";
 import { Histogram } from "./histogram.js";
@@ -14,6 +15,8 @@ export interface TrafficOptions {
   inflight: number;
   /** Open loop: messages a second over all clients; 0 = closed loop. */
   rate: number;
+  /** Of each client, where they use stream management. */
+  acknowledgers?: readonly Acknowledger[];
   /** The address of the client at `index`, as the messages name it. */
   addressOf(index: number): string;
 }
@@ -36,7 +39,11 @@ export class Traffic {
     for (let i = 0; i < paired; i++) {
       this.#senders.push(new Sender(clients[i], options.addressOf(i ^ 1), slots));
     }
-    for (let i = 0; i < paired; i++) this.#listen(clients[i], this.#senders[i ^ 1], fail);
+    const { acknowledgers } = options;
+    for (let i = 0; i < paired; i++) {
+      this.#senders[i].acknowledger = acknowledgers?.[i];
+      this.#listen(clients[i], this.#senders[i ^ 1], acknowledgers?.[i], fail);
+    }
   }
 
   get arrived(): number {
@@ -59,12 +66,18 @@ export class Traffic {
     clearInterval(this.#timer);
   }
 
-  #listen(client: Client, from: Sender, fail: (why: Error) => void): void {
+  #listen(
+    client: Client,
+    from: Sender,
+    acknowledger: Acknowledger | undefined,
+    fail: (why: Error) => void,
+  ): void {
     const scanner = new EndScanner();
     const closedLoop = this.#options.rate === 0;
     client.onLost = fail;
     client.onBytes = (chunk) => {
       const ends = scanner.count(chunk);
+      acknowledger?.heard(chunk, ends);
       if (ends === 0) return;
       const now = performance.now();
       if (ends === 1 && isUnexpected(chunk, from)) {
