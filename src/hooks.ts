@@ -1,4 +1,5 @@
-import type { Session } from "./session/session.js";
+import type { Resource, Session } from "./session/session.js";
+import type { Account } from "./storage/types.js";
 import type { StreamInfo } from "./stream/info.js";
 import type { Element } from "./xml/element.js";
 import type { Jid } from "./xmpp/jid.js";
@@ -16,6 +17,11 @@ export interface HookMap {
   /** A resource was bound, on its node, once, before its first stanza. */
   "session:bound": { session: Session };
   /**
+   * A session lost its connection and waits for its client to resume it (XEP-0198 §5): on its node, each time. What it
+   * was sent and has not acknowledged may have got lost on the way.
+   */
+  "session:detached": { session: Session; unacknowledged: readonly Stanza[] };
+  /**
    * A session ended, for whatever reason, on its node, once, after its last stanza. It is no longer in the directory;
    * `session.resource` is its last row.
    */
@@ -26,6 +32,13 @@ export interface HookMap {
   "stanza:deliver": { account: Jid; stanza: Stanza };
   /** No session took a message: entry node. Handled = kept or answered; otherwise the sender gets the error of RFC 6121 §8.5. */
   "message:undelivered": { account: Jid; stanza: Stanza };
+  /**
+   * A message went to others of an account's resources, or to its store, and passed by resources that have flags
+   * (`Sessions.flag`): entry node, once, after its delivery. Nothing comes of it for accounts without such resources.
+   */
+  "message:missed": { account: Jid; stanza: Stanza; missed: readonly Resource[] };
+  /** A message waits in the store, since nobody takes it: the node that put it there, once each time. */
+  "message:kept": { account: Account; stanza: Stanza };
   /** The last word before the bytes: the session's node, once for each receiving session. Handled = not sent. */
   "stanza:sending": { session: Session; stanza: Stanza };
 }
@@ -39,10 +52,13 @@ export const hookPoints: readonly HookPoint[] = [
   "stream:features",
   "stream:unauthenticated",
   "session:bound",
+  "session:detached",
   "session:unbound",
   "stanza:received",
   "stanza:deliver",
   "message:undelivered",
+  "message:missed",
+  "message:kept",
   "stanza:sending",
 ];
 

@@ -1,6 +1,7 @@
 /** The composition root: builds the parts in order, stops them in reverse. */
 import { randomBytes, randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
+import { domainToASCII } from "node:url";
 import { AccountAdmin } from "./admin/accounts.js";
 import { handleControl } from "./admin/commands.js";
 import { ControlServer, controlPath } from "./admin/control.js";
@@ -17,6 +18,7 @@ import { Domain } from "./router/domain.js";
 import { Drains } from "./router/drains.js";
 import { Inbound } from "./router/inbound.js";
 import { OfflineStorage } from "./router/offline.js";
+import { Requests } from "./router/requests.js";
 import { noRemoteDomains, Router } from "./router/router.js";
 import { Binder } from "./session/binder.js";
 import { Registry } from "./session/registry.js";
@@ -29,15 +31,22 @@ import { clientFeatures } from "./stream/c2s.js";
 import { ClientStream } from "./stream/client-stream.js";
 import { LoginLimiter } from "./stream/login-limiter.js";
 import type { StreamHosts, StreamSettings } from "./stream/settings.js";
+import { BoshEndpoint } from "./transport/bosh/endpoint.js";
 import { type Certificates, loadCertificates } from "./transport/certificates.js";
+import type { Connection, ConnectionHandler } from "./transport/connection.js";
+import { HttpServer } from "./transport/http.js";
 import { Listener } from "./transport/listener.js";
 import { TcpConnection, type TcpOptions } from "./transport/tcp.js";
 import { TlsSettings } from "./transport/tls.js";
+import { WebSocketEndpoint } from "./transport/websocket-endpoint.js";
 import { StreamError } from "./xmpp/errors.js";
 import { Jid } from "./xmpp/jid.js";
 
 /** ms between two looks at who is silent. */
 const REST_EVERY = 5000;
+
+/** A connection that waits for its stream. */
+type Acceptable = Connection & { handler: ConnectionHandler };
 
 export interface Listening {
   type: ListenerConfig["type"];
@@ -49,7 +58,8 @@ export interface Listening {
 export class Server {
   readonly listening: Listening[] = [];
   readonly #streams = new Set<ClientStream>();
-  readonly #listeners: Listener[] = [];
+  /** Each closes a way in; what is connected stays. */
+  readonly #closeEntrances: (() => void)[] = [];
   readonly #undo: (() => unknown)[] = [];
   #stopping: Promise<void> | undefined;
   #allEnded: (() => void) | undefined;
@@ -111,12 +121,23 @@ export class Server {
       messageLog,
       drains,
       config.offline.maxMessages,
+      log.child({ area: "offline" }),
     );
-    const delivery = new Delivery(registry, cache, messageLog, drains);
+    const requests = new Requests();
+    this.#undo.push(() => requests.stop());
+    const delivery = new Delivery(registry, cache, messageLog, drains, offline, requests);
     const domains = new Map(Object.keys(config.domains).map((name) => [name, new Domain(Jid.parse(name))]));
     this.domains = domains;
-    const router = new Router(domains, delivery, noRemoteDomains, cache);
+    const router = new Router(domains, delivery, noRemoteDomains, cache, requests);
     const inbound = new Inbound(domains, router);
+
+    const tls = new TlsSettings(this.#certificates, {
+      minVersion: config.tls.minVersion,
+      bindings: config.auth.channelBindings,
+      clientCertificates: config.tls.clientCertificates,
+    });
+    const http = new HttpServer(config.http, tls, log.child({ area: "http" }));
+    this.#undo.push(() => http.stop());
 
     const { iterations } = config.auth;
     const parts: ContextParts = {
@@ -125,7 +146,10 @@ export class Server {
       sessions: registry,
       accounts: cache,
       router,
+      requests,
       turns: new KeyedTurns(),
+      routes: http.routes,
+      webAddress: (domain) => this.#webAddress(domain),
       log,
     };
     for (const domain of domains.values()) {
@@ -140,12 +164,8 @@ export class Server {
     );
     this.#undo.push(() => binder.endHibernating());
     const hosts = await streamHosts(config, domains, storage, cache, inbound, binder);
-    const tls = new TlsSettings(this.#certificates, {
-      minVersion: config.tls.minVersion,
-      bindings: config.auth.channelBindings,
-      clientCertificates: config.tls.clientCertificates,
-    });
-    await this.#listen(hosts, tls);
+    this.#openWeb(http, hosts, tls);
+    await this.#listen(hosts, tls, http);
     const resting = setInterval(() => {
       for (const stream of this.#streams) stream.connection.rest();
     }, REST_EVERY);
@@ -159,7 +179,45 @@ export class Server {
     this.#undo.push(() => control.stop());
   }
 
-  async #listen(hosts: StreamHosts, tls: TlsSettings): Promise<void> {
+  /** WebSocket and BOSH. */
+  #openWeb(http: HttpServer, hosts: StreamHosts, tls: TlsSettings): void {
+    const { stream, http: web } = this.config;
+    const log = this.log.child({ area: "c2s" });
+    const limits = hosts.fallback.unauthenticatedLimits;
+    const { sendBuffer, closeTimeout } = stream;
+    const accept = (connection: Acceptable) => this.#accept(connection, hosts, log);
+    const { pingInterval } = web.websocket;
+    const websocket = new WebSocketEndpoint(
+      http,
+      { limits, sendBuffer, closeTimeout, tls, pingInterval },
+      accept,
+    );
+    const bosh = new BoshEndpoint(
+      http,
+      {
+        ...web.bosh,
+        limits,
+        sendBuffer,
+        closeTimeout,
+        maxSessionsPerAddress: stream.maxConnectionsPerAddress,
+        serves: (domain) => hosts.find(Jid.tryParse(domain)?.text ?? "") !== undefined,
+      },
+      accept,
+    );
+    for (const endpoint of [websocket, bosh]) {
+      this.#closeEntrances.push(() => endpoint.close());
+      this.#undo.push(() => endpoint.stop());
+    }
+  }
+
+  /** Where clients find what this server offers over HTTPS. */
+  #webAddress(domain: string): string | undefined {
+    if (this.config.http.url !== undefined) return this.config.http.url;
+    const https = this.listening.find(({ type }) => type === "https");
+    return https && new URL(`https://${domainToASCII(domain)}:${https.port}`).origin;
+  }
+
+  async #listen(hosts: StreamHosts, tls: TlsSettings, http: HttpServer): Promise<void> {
     const { config } = this;
     const options: TcpOptions = {
       limits: hosts.fallback.unauthenticatedLimits,
@@ -171,17 +229,21 @@ export class Server {
     };
     const log = this.log.child({ area: "c2s" });
     for (const { type, host, port } of config.listen) {
+      const isWeb = type === "http" || type === "https";
       const accept = (socket: Socket) => {
-        this.#accept(new TcpConnection(socket, options, type === "c2s-tls"), hosts, log);
+        if (isWeb) http.accept(socket, type === "https");
+        else this.#accept(new TcpConnection(socket, options, type === "c2s-tls"), hosts, log);
       };
       const { maxConnections, maxConnectionsPerAddress } = config.stream;
-      const listener = new Listener({ type, host, port, maxConnections, maxConnectionsPerAddress }, accept);
+      const exempt = isWeb ? (address: string) => http.peers.isTrusted(address) : undefined;
+      const bounds = { maxConnections, maxConnectionsPerAddress, exempt };
+      const listener = new Listener({ type, host, port, ...bounds }, accept);
       this.listening.push({ type, host, port: await listener.start() });
-      this.#listeners.push(listener);
+      this.#closeEntrances.push(() => listener.stop());
     }
   }
 
-  #accept(connection: TcpConnection, hosts: StreamHosts, log: Logger): void {
+  #accept(connection: Acceptable, hosts: StreamHosts, log: Logger): void {
     const stream = new ClientStream(connection, hosts, clientFeatures, log, (ended) => {
       this.#streams.delete(ended);
       if (this.#streams.size === 0) this.#allEnded?.();
@@ -191,7 +253,7 @@ export class Server {
   }
 
   async #stop(): Promise<void> {
-    for (const listener of this.#listeners) listener.stop();
+    for (const close of this.#closeEntrances) close();
     const ended = new Promise<void>((resolve) => {
       this.#allEnded = resolve;
     });

@@ -392,14 +392,14 @@ describe("The message log", () => {
       repository.failure = new Error("gone");
       const sources = [text("a"), text("b")];
       const early = log.append(account, sources[0], undefined);
-      await repository.failed(1);
+      await repository.failed(2);
       const late = log.append(account, sources[1], undefined);
       assert.deepEqual(
         sources.map(({ made }) => made),
         [1, 1],
       );
       assert.match(early.stanza + late.stanza, /a.*b/);
-      await repository.failed(2);
+      await repository.failed(3);
       repository.failure = undefined;
       await log.flushed();
       assert.deepEqual(

@@ -15,6 +15,8 @@ export interface TestServer {
   readonly domain: string;
   /** Of the c2s listener, on 127.0.0.1. */
   readonly port: number;
+  /** Of the http listener, likewise; 0 when there is none. */
+  readonly webPort: number;
   /** Makes the account if it is not there yet. */
   createAccount(jid: Jid, password: string): Promise<void>;
   stop(): Promise<void>;
@@ -24,7 +26,12 @@ export interface TestServer {
 const BASE: Overrides = {
   tls: { required: false },
   auth: { plainWithoutTls: true, iterations: 4096 },
-  listen: [{ type: "c2s", port: 0 }],
+  listen: [
+    { type: "c2s", port: 0 },
+    { type: "http", port: 0 },
+  ],
+  // A dropped BOSH client is one that does not come back.
+  http: { bosh: { inactivity: "1s" } },
   storage: { sqlite: { file: ":memory:" } },
   log: { level: "error", format: "json" },
 };
@@ -42,6 +49,7 @@ export async function startTestServer(overrides: Overrides = {}): Promise<TestSe
     server,
     domain: Object.keys(loaded.config.domains)[0],
     port: server.listening[0].port,
+    webPort: server.listening.find(({ type }) => type === "http")?.port ?? 0,
     async createAccount(jid, password) {
       if (made.has(jid.bareText)) return;
       made.add(jid.bareText);

@@ -48,6 +48,8 @@ const REGRESSIONS = [
   `${START}<message/><![CDATA[ ]]><message/>`,
   `\ufeff${START}<message/>`,
   `${START}<message h:-1=''/><h:1/>`,
+  `${START.replace(">", "/>")}</stream:stream>`,
+  `${START}<message/>>&></a>`,
 ];
 
 function check(bytes: Buffer, grammar: Grammar, seed: number): void {

@@ -1,10 +1,16 @@
 import { deriveCredentials } from "../auth/keys.js";
+import { PasswordError } from "../auth/password.js";
+import type { Credentials } from "../auth/types.js";
 import type { Registry } from "../session/registry.js";
 import type { AccountCache } from "../storage/account-cache.js";
 import type { AccountRepository } from "../storage/types.js";
 import { StreamError } from "../xmpp/errors.js";
-import { Jid } from "../xmpp/jid.js";
+import type { Jid } from "../xmpp/jid.js";
+import { accountAddress, requireServed } from "./account-address.js";
 import { AdminError } from "./admin-error.js";
+
+/** Accounts read from the database at a time. */
+const PAGE = 500;
 
 /** What an admin may do with accounts, in a server that runs or without one. */
 export class AccountAdmin {
@@ -22,7 +28,7 @@ export class AccountAdmin {
   /** @throws AdminError */
   async add(jid: string, password: string): Promise<void> {
     const account = this.#own(jid);
-    const credentials = await deriveCredentials(password, this.iterations);
+    const credentials = await this.#credentials(password);
     if (!(await this.accounts.create(account, credentials)))
       throw new AdminError(`The account ${account} exists already.`);
     this.running?.cache.forget(account);
@@ -31,7 +37,7 @@ export class AccountAdmin {
   /** @throws AdminError */
   async setPassword(jid: string, password: string): Promise<void> {
     const account = this.#own(jid);
-    const credentials = await deriveCredentials(password, this.iterations);
+    const credentials = await this.#credentials(password);
     if (!(await this.accounts.setCredentials(account, credentials))) throw noSuchAccount(account);
   }
 
@@ -45,30 +51,35 @@ export class AccountAdmin {
     }
   }
 
-  /** All accounts of one domain, or of all, in order. */
+  /** All accounts of one domain, or of all, in order. @throws AdminError for a domain that is not served here. */
   async *list(domain?: string): AsyncGenerator<string> {
-    for (const name of domain === undefined ? this.domains : [domain]) {
-      let after = "";
-      for (;;) {
-        const page = await this.accounts.list(name, after, 500);
-        for (const jid of page) yield jid.text;
-        if (page.length < 500) break;
-        after = page[page.length - 1].local;
-      }
+    if (domain !== undefined) requireServed(domain, this.domains);
+    for (const name of domain === undefined ? this.domains : [domain]) yield* this.#listDomain(name);
+  }
+
+  async *#listDomain(domain: string): AsyncGenerator<string> {
+    let after = "";
+    for (;;) {
+      const page = await this.accounts.list(domain, after, PAGE);
+      for (const jid of page) yield jid.text;
+      if (page.length < PAGE) break;
+      after = page[page.length - 1].local;
     }
   }
 
   #own(text: string): Jid {
-    const jid = Jid.tryParse(text);
-    if (!jid || jid.local === "" || jid.resource !== "") {
-      throw new AdminError(`${text} is no account address; write name@domain.`);
-    }
-    if (!this.domains.includes(jid.domain)) {
+    return accountAddress(text, this.domains);
+  }
+
+  async #credentials(password: string): Promise<Credentials> {
+    try {
+      return await deriveCredentials(password, this.iterations);
+    } catch (error) {
+      if (!(error instanceof PasswordError)) throw error;
       throw new AdminError(
-        `${jid.domain} is not served here; it would have to stand under domains in the config.`,
+        "This cannot be a password: it is empty, or holds characters that passwords may not have, such as control characters.",
       );
     }
-    return jid;
   }
 }
 

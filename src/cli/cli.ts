@@ -1,25 +1,11 @@
+/** The commands with their options. What a command needs is loaded when it runs: `start` should not wait for the others. */
 import { Command, CommanderError } from "commander";
 import { AdminError } from "../admin/admin-error.js";
-import { type LoadedConfig, loadConfig } from "../config/loader.js";
 import { SetupError } from "../config/setup-error.js";
 import { version } from "../version.js";
-import { checkConfig } from "./check.js";
+import { configOf, configReader } from "./config.js";
 import { type ExitCode, exitCodes } from "./exit-codes.js";
-import { listHooks } from "./hooks.js";
-import { runScripts } from "./script.js";
-import { startServer } from "./start.js";
-import { addUserCommands } from "./user.js";
-
-export interface CommonOptions {
-  config?: string;
-  set: string[];
-}
-
-/** The configuration that the options of a command name. @throws ConfigError, SetupError */
-export function configOf(command: Command): LoadedConfig {
-  const { config, set } = command.optsWithGlobals<CommonOptions>();
-  return loadConfig({ file: config, set, env: process.env });
-}
+import { addUserCommands } from "./user-commands.js";
 
 /** @returns the exit code. */
 export async function runCli(args: string[]): Promise<ExitCode> {
@@ -37,44 +23,55 @@ function program(): Command {
     .version(version)
     .exitOverride()
     .showHelpAfterError("Add --help to see what can be given.")
+    .configureHelp({ showGlobalOptions: true })
     .option("-c, --config <file>", "configuration file (default: conf/sluice.yaml if it is there)")
     .option(
       "-s, --set <key=value>",
       "set any option, such as storage.client=postgres; can be given again",
       collect,
-      [],
     )
-    .addHelpText(
-      "after",
-      () =>
-        `\nExit codes:\n${Object.entries(exitCodes)
-          .map(([code, what]) => `  ${code}  ${what}`)
-          .join("\n")}`,
-    );
+    .addHelpText("after", exitCodeHelp);
   sluice
-    .command("start", { isDefault: false })
+    .command("start")
     .description(
       "start the server and keep it running until SIGTERM or SIGINT; SIGHUP reloads certificates and log levels",
     )
-    .action((_options, command: Command) => startServer(() => configOf(command)));
+    .action(async (_options, command: Command) => {
+      const { startServer } = await import("./start.js");
+      await startServer(await configReader(command));
+    });
   sluice
     .command("check")
     .description("check the configuration without starting")
-    .action((_options, command: Command) => checkConfig(configOf(command)));
+    .action(async (_options, command: Command) => {
+      const { checkConfig } = await import("./check.js");
+      await checkConfig(await configOf(command));
+    });
   sluice
     .command("hooks")
     .description("list every hook point, who runs there, in order")
-    .action((_options, command: Command) => listHooks(configOf(command)));
+    .action(async (_options, command: Command) => {
+      const { listHooks } = await import("./hooks.js");
+      await listHooks(await configOf(command));
+    });
   sluice
     .command("script <file...>")
     .description("run scripted conversations (.scs) against a server made for the purpose")
-    .action((files: string[], _options, command: Command) => runScripts(files, configOf(command)));
+    .action(async (files: string[], _options, command: Command) => {
+      const { runScripts } = await import("./script.js");
+      await runScripts(files, await configOf(command));
+    });
   addUserCommands(sluice);
   return sluice;
 }
 
-function collect(value: string, before: string[]): string[] {
+function collect(value: string, before: string[] = []): string[] {
   return [...before, value];
+}
+
+function exitCodeHelp(): string {
+  const lines = Object.entries(exitCodes).map(([code, what]) => `  ${code}  ${what}`);
+  return `\nExit codes:\n${lines.join("\n")}`;
 }
 
 function explain(error: unknown): ExitCode {

@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { stringify } from "yaml";
 import { AdminError } from "../admin/admin-error.js";
 import { type LoadedConfig, loadConfig } from "../config/loader.js";
@@ -8,6 +7,7 @@ import { playScript } from "../script/runner.js";
 import type { Script } from "../script/script.js";
 import { openTcp } from "../script/tcp.js";
 import type { Server } from "../server.js";
+import { readGiven } from "./given-file.js";
 import { withThrowawayServer } from "./throwaway.js";
 
 /**
@@ -26,7 +26,7 @@ export async function runScripts(files: string[], loaded: LoadedConfig): Promise
 
 async function play(file: string, loaded: LoadedConfig): Promise<ScriptFailure | undefined> {
   try {
-    const script = parseScript(await readFile(file, "utf8"), file);
+    const script = parseScript(await readGiven(file), file);
     const base = configFor(script, loaded);
     const changes = {
       tls: { ...base.config.tls, required: false },

@@ -1,24 +1,31 @@
-import type { LoadedConfig } from "../config/loader.js";
+import { refuseIfServed } from "../admin/control.js";
 import { createLogger, type RootLogger } from "../log.js";
 import { Server } from "../server.js";
+import type { ReadConfig } from "./config.js";
+import { reloadAtHangUp } from "./reload.js";
+import { stopSignal } from "./stop-signals.js";
 
 /**
- * Starts the server and resolves when it has stopped.
+ * Starts the server, and resolves when it has stopped.
  * @param read reads the configuration, again at each SIGHUP.
+ * @throws ConfigError, SetupError
  */
-export async function startServer(read: () => LoadedConfig): Promise<void> {
+export async function startServer(read: ReadConfig): Promise<void> {
+  // From now on: a signal that comes while the server starts counts too.
+  const told = stopSignal();
   const loaded = read();
+  await refuseIfServed(loaded.config.data);
   const log = createLogger(loaded.config.log);
-  for (const warning of loaded.warnings) log.warn(warning);
-  const server = await Server.start(loaded, log);
-  greet(server);
-  const hangUp = () => void reload(server, read, log);
-  process.on("SIGHUP", hangUp);
-  await untilToldToStop(log);
-  process.off("SIGHUP", hangUp);
-  await server.stop();
-  log.info("stopped");
-  await log.close();
+  try {
+    for (const warning of loaded.warnings) log.warn(warning);
+    const starting = Server.start(loaded, log);
+    reloadAtHangUp(read, loaded.config, starting, log);
+    const server = await starting;
+    greet(server);
+    await stop(server, await told, log);
+  } finally {
+    await log.close();
+  }
 }
 
 function greet(server: Server): void {
@@ -33,26 +40,8 @@ function greet(server: Server): void {
   );
 }
 
-/** Certificates and log levels are taken over; nobody is disconnected. What is wrong leaves things as they are. */
-async function reload(server: Server, read: () => LoadedConfig, log: RootLogger): Promise<void> {
-  try {
-    const { config } = read();
-    log.setLevels(config.log);
-    log.reopen();
-    await server.reload(config);
-    log.info("configuration read again: certificates and log levels are in force");
-  } catch (error) {
-    log.error({ err: error }, "the configuration could not be read again; everything stays as it is");
-  }
-}
-
-function untilToldToStop(log: RootLogger): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) {
-      process.once(signal, () => {
-        log.info({ signal }, "stopping");
-        resolve();
-      });
-    }
-  });
+async function stop(server: Server, signal: NodeJS.Signals, log: RootLogger): Promise<void> {
+  log.info({ signal }, "stopping");
+  await server.stop();
+  log.info("stopped");
 }

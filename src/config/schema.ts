@@ -353,6 +353,9 @@ const plugins = z.preprocess(
       private: on().describe("Keeps private data for clients (XEP-0049)."),
       vcard: on().describe("Keeps the business card of each account (XEP-0054)."),
       "host-meta": on().describe("Tells web clients where to find WebSocket and BOSH (XEP-0156)."),
+      carbons: on().describe("Gives all clients of an account copies of its conversations (XEP-0280)."),
+      csi: on().describe("Leaves clients in peace that nobody looks at (XEP-0352)."),
+      push: on().describe("Has mobile clients woken when messages wait for them (XEP-0357)."),
       register: pluginSetting
         .prefault(false)
         .describe("Lets people make accounts and change passwords from their client (XEP-0077)."),

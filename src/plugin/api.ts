@@ -4,8 +4,9 @@
 import type { ZodType } from "zod";
 import type { HookFunction, HookPoint } from "../hooks.js";
 import type { Logger } from "../log.js";
-import type { Sessions } from "../session/session.js";
+import type { Session, Sessions } from "../session/session.js";
 import type { Account, Storage } from "../storage/types.js";
+import type { HttpRoute } from "../transport/http-route.js";
 import type { Element } from "../xml/element.js";
 import type { Jid } from "../xmpp/jid.js";
 import type { Stanza } from "../xmpp/stanza.js";
@@ -18,7 +19,7 @@ export type { Credentials } from "../auth/types.js";
 export { count, duration, listOf, section, size, text } from "../config/values.js";
 export type { HookFunction, HookMap, HookPoint, Verdict } from "../hooks.js";
 export type { Logger } from "../log.js";
-export type { Receipt, Resource, Session, Sessions } from "../session/session.js";
+export type { Receipt, Resource, Session, Sessions, Valve } from "../session/session.js";
 export type {
   Account,
   PendingMessage,
@@ -28,6 +29,8 @@ export type {
   Subscription,
 } from "../storage/types.js";
 export type { StreamInfo } from "../stream/info.js";
+export type { HttpMethod, HttpRequest, HttpResponse, HttpRoute } from "../transport/http-route.js";
+export { HttpError } from "../transport/http-route.js";
 export { version } from "../version.js";
 export { detached } from "../xml/detached.js";
 export { Element, firstChild, isElement, serialize, xml } from "../xml/element.js";
@@ -64,6 +67,12 @@ export type IqHandler = (
   payload: Element,
 ) => Promise<Element | undefined> | Element | undefined;
 
+/**
+ * Takes a first-level element that is no stanza. What came after it waits for the promise, if any. A StreamError that it
+ * throws ends the stream; so does anything else, with `internal-server-error`.
+ */
+export type NonzaHandler = (session: Session, element: Element) => void | Promise<void>;
+
 export interface DiscoIdentity {
   category: string;
   type: string;
@@ -82,6 +91,15 @@ export interface PluginContext {
   /** Higher priority runs earlier; built-in features run below 0. */
   hook<K extends HookPoint>(point: K, fn: HookFunction<K>, priority?: number): void;
   iq(route: IqRoute, handler: IqHandler): void;
+  /** A first-level element besides stanzas, on streams that have bound a resource: by namespace and local name. */
+  nonza(kind: { ns: string; name: string }, handler: NonzaHandler): void;
+  /**
+   * Answers the HTTP requests for a path. Where several domains have the path, the one that a request names as its host
+   * gets it, or the first.
+   */
+  http(route: HttpRoute): void;
+  /** The https address at which clients find those paths, without a slash at its end; known once the server listens. */
+  readonly webAddress: string | undefined;
   /**
    * Announces a namespace in service discovery (XEP-0030): `server` = of the domain (default), `account` = of each
    * account's bare JID.
@@ -102,6 +120,14 @@ export interface PluginContext {
    * when it cannot be. Errors that its recipient answers go to its `from`.
    */
   route(stanza: Stanza): Promise<void>;
+  /**
+   * Asks somebody in the name of the domain or of an account.
+   * @param iq of type get or set, from the domain or a bare JID of it; an id is given to it.
+   * @param timeout ms
+   * @returns the result. Rejects with the StanzaError that was answered or stood in the way, with
+   *   `remote-server-timeout` when no answer came, and with `resource-constraint` when too many are waited for.
+   */
+  request(iq: Stanza, timeout: number): Promise<Stanza>;
   /** Runs `work` when all earlier work for the same key on this node is done. */
   inTurn<T>(key: string, work: () => Promise<T>): Promise<T>;
   /** Values of a plugin's own, by key, for an account or (undefined) for the domain. */

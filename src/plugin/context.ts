@@ -1,14 +1,17 @@
+import { domainToASCII } from "node:url";
 import { causeOf, type HookFunction, type HookPoint } from "../hooks.js";
 import type { Logger } from "../log.js";
 import type { Domain } from "../router/domain.js";
+import type { Requests } from "../router/requests.js";
 import type { Router } from "../router/router.js";
 import type { Sessions } from "../session/session.js";
 import type { AccountCache } from "../storage/account-cache.js";
 import type { Account, Storage } from "../storage/types.js";
+import type { HttpRoute, HttpRoutes } from "../transport/http-route.js";
 import { StanzaError } from "../xmpp/errors.js";
 import type { Jid } from "../xmpp/jid.js";
 import type { Stanza } from "../xmpp/stanza.js";
-import type { DiscoIdentity, IqHandler, IqRoute, KeyValueStore, PluginContext } from "./api.js";
+import type { DiscoIdentity, IqHandler, IqRoute, KeyValueStore, NonzaHandler, PluginContext } from "./api.js";
 import type { KeyedTurns } from "./keyed-turns.js";
 
 /** What the server hands to every plugin. */
@@ -17,7 +20,10 @@ export interface ContextParts {
   sessions: Sessions;
   accounts: AccountCache;
   router: Router;
+  requests: Requests;
   turns: KeyedTurns;
+  routes: HttpRoutes;
+  webAddress(domain: string): string | undefined;
   /** SCRAM iteration count of new passwords. */
   iterations: number;
   log: Logger;
@@ -58,6 +64,18 @@ export class DomainContext implements PluginContext {
     this.onStop(this.host.iqs.add(route, handler));
   }
 
+  http(route: HttpRoute): void {
+    this.onStop(this.parts.routes.add(route, domainToASCII(this.domain)));
+  }
+
+  get webAddress(): string | undefined {
+    return this.parts.webAddress(this.domain);
+  }
+
+  nonza(kind: { ns: string; name: string }, handler: NonzaHandler): void {
+    this.onStop(this.host.nonzas.add(kind, handler));
+  }
+
   feature(namespace: string, of: Side = "server"): void {
     this.#add(this.host.features[of], namespace);
   }
@@ -95,6 +113,10 @@ export class DomainContext implements PluginContext {
     }
   }
 
+  request(iq: Stanza, timeout: number): Promise<Stanza> {
+    return this.parts.requests.ask(iq, timeout, (asked) => this.route(asked));
+  }
+
   inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
     return this.parts.turns.run(key, work);
   }
@@ -116,9 +138,17 @@ export class DomainContext implements PluginContext {
     this.#undo.push(fn);
   }
 
-  /** Takes everything back, last first. */
+  /** Takes everything back, last first. What cannot be taken back is thrown when all else was. */
   async undo(): Promise<void> {
-    for (const fn of this.#undo.splice(0).reverse()) await fn();
+    const errors: unknown[] = [];
+    for (const fn of this.#undo.splice(0).reverse()) {
+      try {
+        await fn();
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    if (errors.length > 0) throw new AggregateError(errors, `${this.name} did not stop cleanly`);
   }
 
   #add<T>(set: Set<T>, value: T): void {

@@ -76,17 +76,19 @@ export class PluginHost {
     const at = this.#running.findIndex(({ plugin }) => plugin.name === name);
     if (at < 0) throw new Error(`the plugin ${name} is not running on ${this.domain.name}`);
     const [{ plugin, options, context }] = this.#running.splice(at, 1);
-    await context.undo();
+    await this.#undo(context);
     await this.#setUp(plugin, options);
   }
 
   async stop(): Promise<void> {
-    for (const { plugin, context } of this.#running.splice(0).reverse()) {
-      try {
-        await context.undo();
-      } catch (error) {
-        this.log.error({ err: error, plugin: plugin.name }, "a plugin could not be stopped cleanly");
-      }
+    for (const { context } of this.#running.splice(0).reverse()) await this.#undo(context);
+  }
+
+  async #undo(context: DomainContext): Promise<void> {
+    try {
+      await context.undo();
+    } catch (error) {
+      this.log.error({ err: error, plugin: context.name }, "a plugin could not be stopped cleanly");
     }
   }
 
@@ -95,7 +97,7 @@ export class PluginHost {
     try {
       await plugin.setup(context, options);
     } catch (error) {
-      await context.undo();
+      await this.#undo(context);
       throw new SetupError(`The plugin ${plugin.name} cannot be set up: ${(error as Error).message}.`);
     }
     this.#running.push({ plugin, options, context });

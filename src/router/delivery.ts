@@ -10,6 +10,8 @@ import type { Stanza } from "../xmpp/stanza.js";
 import type { Domain } from "./domain.js";
 import type { Drain, Drains } from "./drains.js";
 import { isKept, type MessageType, messageType } from "./keep.js";
+import type { OfflineStorage } from "./offline.js";
+import type { Requests } from "./requests.js";
 
 type Done = undefined | Promise<void>;
 
@@ -20,6 +22,8 @@ export class Delivery {
     private readonly accounts: AccountCache,
     private readonly log: MessageLog,
     private readonly drains: Drains,
+    private readonly offline: OfflineStorage,
+    private readonly requests: Requests,
   ) {}
 
   /**
@@ -43,7 +47,7 @@ export class Delivery {
     if (to.resource !== "") {
       const resource = this.registry.get(to);
       // §8.5.3.1: whoever is named gets it, whatever the type and the priority.
-      if (resource) return this.#toResources(message, [resource]);
+      if (resource) return this.#toResources(domain, message, [resource]);
       if (type !== "chat") return nobody(type);
       // §8.5.3.2.1: a chat message follows its account to another resource.
     } else {
@@ -52,15 +56,46 @@ export class Delivery {
     }
     const able = this.registry.of(to).filter(isReceptive);
     if (able.length === 0) return this.#undelivered(domain, message);
-    return this.#toResources(message, type === "headline" ? able : mostAvailable(able));
+    return this.#toResources(domain, message, type === "headline" ? able : mostAvailable(able));
   }
 
-  #toResources(message: Stanza, targets: readonly Resource[]): Done {
+  #toResources(domain: Domain, message: Stanza, targets: readonly Resource[]): Done {
     const account = targets[0].session?.account ?? this.accounts.find(message.to as Jid);
     if (account instanceof Promise) {
-      return account.then((found) => this.#send(message, targets, found));
+      return account.then((found) => this.#handOver(domain, message, targets, found));
     }
-    return this.#send(message, targets, account);
+    return this.#handOver(domain, message, targets, account);
+  }
+
+  #handOver(
+    domain: Domain,
+    message: Stanza,
+    targets: readonly Resource[],
+    account: Account | undefined,
+  ): Done {
+    const missed = this.#missed(message.to as Jid, targets);
+    const sent = this.#send(message, targets, account);
+    return missed ? this.#tellMissed(domain, message, missed, sent) : sent;
+  }
+
+  /** The account's resources that have flags and are not among the targets. Most accounts have none: nothing is made. */
+  #missed(to: Jid, targets: readonly Resource[]): Resource[] | undefined {
+    const all = this.registry.of(to);
+    if (all.length === targets.length) return undefined;
+    let missed: Resource[] | undefined;
+    for (const one of all) {
+      if (one.flags.size > 0 && !targets.includes(one)) {
+        missed ??= [];
+        missed.push(one);
+      }
+    }
+    return missed;
+  }
+
+  #tellMissed(domain: Domain, message: Stanza, missed: readonly Resource[], sent: Done): Done {
+    const event = { account: (message.to as Jid).bare, stanza: message, missed };
+    const told = domain.hooks.fire("message:missed", event);
+    return told instanceof Promise ? told.then(() => sent) : sent;
   }
 
   /** Store first, deliver live in parallel: docs/architecture.md, "Nothing acknowledged is lost". */
@@ -106,8 +141,7 @@ export class Delivery {
   lost(stanza: Stanza): void {
     if (stanza.kind === "presence" || messageIsSilent(stanza)) return;
     const reply = stanza.errorReply(new StanzaError("recipient-unavailable"));
-    const sender = reply?.to && this.registry.get(reply.to);
-    if (reply && sender) this.registry.send(sender, reply);
+    if (reply?.to) this.#toAsker(reply, reply.to);
   }
 
   /** The sessions it was meant for ended first: somebody else gets it, or it waits. */
@@ -116,6 +150,7 @@ export class Delivery {
     if (able.length === 0 || this.drains.of(entry.account)) {
       this.log.release(entry);
       this.drains.wake(entry.account);
+      if (able.length === 0) void this.offline.announce(entry.account, message);
       return;
     }
     const receipt = new MessageReceipt(this, message, entry, able.length);
@@ -131,7 +166,11 @@ export class Delivery {
     const account = await this.accounts.find(to);
     // §8.5.1
     if (!account) throw new StanzaError("service-unavailable");
-    if (await domain.hooks.fire("message:undelivered", { account: to.bare, stanza: message })) return;
+    if (await domain.hooks.fire("message:undelivered", { account: to.bare, stanza: message })) {
+      const missed = this.#missed(to, []);
+      if (missed) await this.#tellMissed(domain, message, missed, undefined);
+      return;
+    }
     nobody(messageType(message));
   }
 
@@ -159,8 +198,11 @@ export class Delivery {
       else if (asks) throw new StanzaError("service-unavailable");
       return undefined;
     }
-    // An answer to a bare JID answers nothing that the server asked: §8.5.2.1.3.
-    if (!asks) return undefined;
+    if (!asks) {
+      // §8.5.2.1.3: an answer to a bare JID is for the server, where it asked in the account's name.
+      this.requests.settle(iq);
+      return undefined;
+    }
     return this.answer(domain, iq, to.equals(iq.from?.bare) ? ["account", "server"] : ["account"]);
   }
 
@@ -172,9 +214,14 @@ export class Delivery {
   }
 
   #answer(result: Stanza): undefined {
-    const asker = this.registry.get(result.to as Jid);
-    if (asker) this.registry.send(asker, result);
+    this.#toAsker(result, result.to as Jid);
     return undefined;
+  }
+
+  #toAsker(answer: Stanza, to: Jid): void {
+    const asker = this.registry.get(to);
+    if (asker) this.registry.send(asker, answer);
+    else if (answer.kind === "iq") this.requests.settle(answer);
   }
 }
 

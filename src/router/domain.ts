@@ -2,6 +2,7 @@ import { Hooks } from "../hooks.js";
 import type { DiscoIdentity } from "../plugin/api.js";
 import type { Jid } from "../xmpp/jid.js";
 import { IqRoutes } from "./iq.js";
+import { Nonzas } from "./nonzas.js";
 
 type Side = "server" | "account";
 
@@ -9,6 +10,7 @@ type Side = "server" | "account";
 export class Domain {
   readonly hooks = new Hooks();
   readonly iqs = new IqRoutes();
+  readonly nonzas = new Nonzas();
   readonly features = { server: new Set<string>(), account: new Set<string>() };
   readonly identities: Record<Side, Set<DiscoIdentity>> = { server: new Set(), account: new Set() };
   readonly items = new Set<{ jid: Jid; name?: string }>();

@@ -23,7 +23,8 @@ export function isKept(message: Stanza): boolean {
     if (!isElement(child)) continue;
     const ns = child.attrs.xmlns;
     if (ns === NS_HINTS) {
-      if (child.name === "no-store" || child.name === "no-permanent-store") return false;
+      // §4.1 forbids archives only; what waits for its recipient does so for the moment (§3.3).
+      if (child.name === "no-store") return false;
       if (child.name === "store") return true;
     } else if (ns !== NS_CHAT_STATES && child.name !== "thread") {
       content = true;

@@ -1,4 +1,6 @@
 import { LRUCache } from "lru-cache";
+import type { Hooks } from "../hooks.js";
+import type { Logger } from "../log.js";
 import type { AccountCache } from "../storage/account-cache.js";
 import type { MessageLog } from "../storage/message-log.js";
 import type { Account, MessageRepository } from "../storage/types.js";
@@ -14,6 +16,7 @@ const PRIORITY = -10;
 
 /** Keeps messages for accounts of which nobody is there: XEP-0160. */
 export class OfflineStorage {
+  readonly #hooks = new Map<string, Hooks>();
   /** How many each account had waiting when last asked, and since. */
   readonly #counts = new LRUCache<number, number>({ max: 10_000, ttl: 60_000 });
 
@@ -23,16 +26,27 @@ export class OfflineStorage {
     private readonly log: MessageLog,
     private readonly drains: Drains,
     private readonly maxMessages: number,
+    private readonly logger: Logger,
   ) {}
 
   serve(domain: Domain): void {
     domain.features.server.add("msgoffline");
+    this.#hooks.set(domain.name, domain.hooks);
     domain.hooks.on(
       "message:undelivered",
       "offline",
       (event) => this.#keep(event.account, event.stanza),
       PRIORITY,
     );
+  }
+
+  /** A message is in the account's store. Whoever is told cannot change that any more. */
+  async announce(account: Account, stanza: Stanza): Promise<void> {
+    try {
+      await this.#hooks.get(account.jid.domain)?.fire("message:kept", { account, stanza });
+    } catch (error) {
+      this.logger.error({ err: error }, "not everybody could be told that a message was kept");
+    }
   }
 
   async #keep(jid: Jid, message: Stanza): Promise<boolean> {
@@ -43,6 +57,7 @@ export class OfflineStorage {
     if (!account) return false;
     await this.#count(account);
     this.log.append(account, message, undefined, message.ticket);
+    void this.announce(account, message);
     // Somebody may have come while the database was asked.
     this.drains.wake(account);
     await this.log.room();

@@ -4,6 +4,7 @@ import type { Jid } from "../xmpp/jid.js";
 import type { Stanza } from "../xmpp/stanza.js";
 import type { Delivery } from "./delivery.js";
 import type { Domain } from "./domain.js";
+import type { Requests } from "./requests.js";
 
 /** Where a stanza for a domain that is not served here goes. */
 export interface RemoteDomains {
@@ -18,6 +19,7 @@ export class Router {
     private readonly delivery: Delivery,
     private readonly remote: RemoteDomains,
     private readonly accounts: AccountCache,
+    private readonly requests: Requests,
   ) {}
 
   /**
@@ -60,6 +62,7 @@ export class Router {
       if (stanza.to?.resource !== "") throw new StanzaError("service-unavailable");
       return this.delivery.answer(domain, stanza, ["server"]);
     }
+    if (stanza.kind === "iq") this.requests.settle(stanza);
     if (stanza.kind === "message" && stanza.type !== "error") throw new StanzaError("service-unavailable");
     return undefined;
   }

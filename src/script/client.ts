@@ -53,7 +53,8 @@ export class ScriptClient {
     this.busy = false;
     this.#acked = false;
     this.#transport = transport;
-    this.#framing = new TcpFraming((received) => this.#receive(received));
+    const receive = (received: Received) => this.#receive(received);
+    this.#framing = transport.framing?.(receive) ?? new TcpFraming(receive);
     transport.onData((bytes) => {
       if (this.#transport === transport) this.#framing?.read(bytes);
     });

@@ -1,4 +1,6 @@
 import type { Jid } from "../xmpp/jid.js";
+import type { Framing } from "./framing.js";
+import type { Received } from "./mailbox.js";
 
 /** The server a script is played against: in this process or another, one node or several. */
 export interface ScriptTarget {
@@ -13,6 +15,8 @@ export interface ScriptTarget {
 }
 
 export interface ScriptTransport {
+  /** How streams and stanzas are written on it; undefined: as RFC 6120 has it for TCP. */
+  framing?(receive: (received: Received) => void): Framing;
   write(text: string): void;
   onData(fn: (bytes: Buffer) => void): void;
   onClose(fn: () => void): void;

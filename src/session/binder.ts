@@ -54,7 +54,9 @@ export class Binder {
       const rival = this.registry.get(jid);
       const leaving = this.#leaving.get(jid.text);
       if (!rival && !leaving) break;
-      if (rival && this.options.conflict === "refuse-new") throw new StanzaError("conflict");
+      // A client that comes back without resuming is not kept out by what is left of itself.
+      const inUse = rival && !rival.session?.detached;
+      if (inUse && this.options.conflict === "refuse-new") throw new StanzaError("conflict");
       // RFC 6120 §7.7.2.2: the newer one wins, and begins when everybody knows that the older one is gone.
       const older = leaving ?? (rival?.session as ClientSession);
       if (!leaving) older.close(new StreamError("conflict"));
@@ -89,7 +91,17 @@ export class Binder {
     };
     known.timer = setTimeout(() => over("not resumed in time"), managed.resumeTimeout);
     session.onClosedWhileDetached = () => over("ended while it had no connection");
+    void this.#announceDetached(session, known.hooks);
     return true;
+  }
+
+  async #announceDetached(session: ClientSession, hooks: Hooks): Promise<void> {
+    const unacknowledged = session.managed?.unacked.all().map(({ stanza }) => stanza) ?? [];
+    try {
+      await hooks.fire("session:detached", { session, unacknowledged });
+    } catch (error) {
+      this.log.error({ err: error }, "the loss of a session's connection could not be told to everybody");
+    }
   }
 
   /** The session that an account may resume under an id; its timer is stopped. It is to be attached to a stream at once. */

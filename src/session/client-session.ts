@@ -5,7 +5,7 @@ import { StreamError } from "../xmpp/errors.js";
 import type { Jid } from "../xmpp/jid.js";
 import type { Stanza } from "../xmpp/stanza.js";
 import type { Managed } from "./managed.js";
-import type { Receipt, Resource, Session } from "./session.js";
+import { NO_FLAGS, type Receipt, type Resource, type Session, type Valve } from "./session.js";
 
 /** Where a session's stanzas leave: its stream. */
 export interface Outlet {
@@ -28,6 +28,7 @@ export class ClientSession implements Session {
   #stream: Outlet;
   #outlet: Outlet | undefined;
   #over = false;
+  #valve: Valve | undefined;
   /** Hooks that wait before a stanza goes out; those behind it wait too. */
   #chain: Promise<void> | undefined;
 
@@ -49,6 +50,7 @@ export class ClientSession implements Session {
       presence: undefined,
       priority: 0,
       interested: false,
+      flags: NO_FLAGS,
       session: this,
     };
   }
@@ -91,6 +93,20 @@ export class ClientSession implements Session {
     this.managed?.detach();
   }
 
+  get detached(): boolean {
+    return this.#outlet === undefined && !this.#over;
+  }
+
+  get valve(): Valve | undefined {
+    return this.#valve;
+  }
+
+  setValve(valve: Valve | undefined): void {
+    const before = this.#valve;
+    this.#valve = valve;
+    for (const { stanza, receipt } of before?.empty() ?? []) this.write(stanza, receipt);
+  }
+
   /** Another stream takes over. @returns the one that was there. */
   attach(stream: Outlet): Outlet | undefined {
     const before = this.#outlet;
@@ -102,7 +118,9 @@ export class ClientSession implements Session {
   /** From now on nothing can be sent; what was not acknowledged goes back to where it came from. */
   end(): void {
     this.#outlet = undefined;
-    for (const { stanza, receipt } of this.managed?.end() ?? []) {
+    const left = [...(this.managed?.end() ?? []), ...(this.#valve?.empty() ?? [])];
+    this.#valve = undefined;
+    for (const { stanza, receipt } of left) {
       if (receipt) receipt.failed();
       else this.lost(stanza);
     }
@@ -127,22 +145,27 @@ export class ClientSession implements Session {
       const handled = this.hooks.fire("stanza:sending", { session: this, stanza });
       if (handled instanceof Promise) {
         return handled.then(
-          (yes) => this.#write(yes, stanza, receipt),
+          (yes) => this.#hooked(yes, stanza, receipt),
           (error) => this.#refused(error, receipt),
         );
       }
-      this.#write(handled, stanza, receipt);
+      this.#hooked(handled, stanza, receipt);
     } catch (error) {
       this.#refused(error, receipt);
     }
     return undefined;
   }
 
-  #write(handled: boolean, stanza: Stanza, receipt: Receipt | undefined): void {
+  #hooked(handled: boolean, stanza: Stanza, receipt: Receipt | undefined): void {
     if (handled) receipt?.delivered();
-    else if (this.managed && !this.#over) this.#sendManaged(this.managed, stanza, receipt);
+    else if (!this.#valve?.keeps(stanza, receipt)) this.write(stanza, receipt);
+  }
+
+  write(stanza: Stanza, receipt?: Receipt): void {
+    if (this.managed && !this.#over) this.#sendManaged(this.managed, stanza, receipt);
     else if (this.#outlet) this.#outlet.write(stanza.text(this.#outlet.standalone), receipt);
-    else receipt?.failed();
+    else if (receipt) receipt.failed();
+    else this.lost(stanza);
   }
 
   #sendManaged(managed: Managed, stanza: Stanza, receipt: Receipt | undefined): void {

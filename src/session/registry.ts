@@ -1,7 +1,7 @@
 import type { Jid } from "../xmpp/jid.js";
 import type { Stanza } from "../xmpp/stanza.js";
 import type { ClientSession } from "./client-session.js";
-import type { Receipt, Resource, Session, Sessions } from "./session.js";
+import { NO_FLAGS, type Receipt, type Resource, type Session, type Sessions } from "./session.js";
 
 /** Reaches sessions of other nodes. */
 export interface RemoteSessions {
@@ -66,6 +66,18 @@ export class Registry implements Sessions {
   }
 
   update(session: Session, change: Partial<Pick<Resource, "presence" | "priority" | "interested">>): void {
+    this.#change(session, change);
+  }
+
+  flag(session: Session, flag: string, on: boolean): void {
+    const { flags } = session.resource;
+    if (flags.has(flag) === on) return;
+    const others = [...flags].filter((one) => one !== flag);
+    const after = on ? [...others, flag] : others;
+    this.#change(session, { flags: after.length === 0 ? NO_FLAGS : new Set(after) });
+  }
+
+  #change(session: Session, change: Partial<Resource>): void {
     const before = session.resource;
     // The presence stays as long as the session does.
     const presence = change.presence?.ownCopy();

@@ -17,6 +17,8 @@ export interface Resource {
   readonly priority: number;
   /** It asked for the roster, so it gets roster pushes. RFC 6121 §2.2 */
   readonly interested: boolean;
+  /** What plugins have noted about the session for all nodes to know, such as `carbons`: see `Sessions.flag`. */
+  readonly flags: ReadonlySet<string>;
   /** The session itself where it is on this node. */
   readonly session: Session | undefined;
 }
@@ -33,6 +35,23 @@ export interface Receipt {
   /** The session ended before. */
   failed(): void;
 }
+
+/**
+ * Stands between the hooks and the bytes of a session, and may keep stanzas back for a while: XEP-0352. What it keeps is
+ * its own to hand to `Session.write` later, in order.
+ */
+export interface Valve {
+  /**
+   * A stanza is about to go out. If others have to go before it, hand them to `Session.write` first.
+   * @returns true when it is kept back, with its receipt.
+   */
+  keeps(stanza: Stanza, receipt: Receipt | undefined): boolean;
+  /** It is taken out, or the session is over: all that it kept, in order. */
+  empty(): { stanza: Stanza; receipt: Receipt | undefined }[];
+}
+
+/** Plugins' flags of a session that has none. */
+export const NO_FLAGS: ReadonlySet<string> = new Set();
 
 export interface Session {
   readonly jid: Jid;
@@ -52,6 +71,14 @@ export interface Session {
   readonly saturated: boolean;
   /** Undefined while there is room; otherwise resolves when there is, or when the session is over. */
   room(): Promise<void> | undefined;
+  /** Its connection is lost, and it waits for the client to come back: XEP-0198 §5. */
+  readonly detached: boolean;
+  /** Set while the client wants to be left in peace. A resumed session has none: XEP-0352 §5.2. */
+  readonly valve: Valve | undefined;
+  /** Sets or takes out the valve; what the one before kept goes out first. */
+  setValve(valve: Valve | undefined): void;
+  /** For the session's valve: writes what it kept back, past all hooks. */
+  write(stanza: Stanza, receipt?: Receipt): void;
   /** Ends the session and its stream. */
   close(error?: StreamError): void;
 }
@@ -63,6 +90,11 @@ export interface Sessions {
   get(full: Jid): Resource | undefined;
   /** Changes what is known of a session of this node; other nodes are told. */
   update(session: Session, change: Partial<Pick<Resource, "presence" | "priority" | "interested">>): void;
+  /**
+   * Notes something about a session of this node in its row, where all nodes see it.
+   * @param flag begins with the plugin's name
+   */
+  flag(session: Session, flag: string, on: boolean): void;
   /** Hands a stanza to a resource wherever it is. */
   send(resource: Resource, stanza: Stanza, receipt?: Receipt): void;
 }

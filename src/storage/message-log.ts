@@ -163,6 +163,9 @@ export class MessageLog {
   async stop(): Promise<void> {
     this.#stopped = true;
     while (this.#running !== undefined) await this.#running;
+    // The attempt that was under way may have failed for a reason that has passed.
+    if (this.#queue.length > 0) this.#start();
+    await this.#running;
     const lost = this.#queue.filter(({ state }) => state !== "settled").length;
     if (lost > 0) throw new Error(`${lost} messages could not be written before the stop`);
   }

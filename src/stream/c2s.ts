@@ -2,6 +2,7 @@ import { bind } from "./bind.js";
 import type { ClientStream } from "./client-stream.js";
 import { limits } from "./limits.js";
 import type { Feature } from "./negotiation.js";
+import { nonzas } from "./nonzas.js";
 import { sasl } from "./sasl.js";
 import { starttls } from "./starttls.js";
 import { streamManagement } from "./stream-management.js";
@@ -13,4 +14,5 @@ export const clientFeatures: readonly Feature<ClientStream>[] = [
   bind,
   streamManagement,
   limits,
+  nonzas,
 ];

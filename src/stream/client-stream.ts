@@ -213,14 +213,11 @@ export class ClientStream implements ConnectionHandler, StreamInfo, Outlet, Mana
     this.#log = undefined;
   }
 
-  /** An earlier session goes on here. @returns false when something ended this stream meanwhile. */
-  resumed(session: ClientSession): boolean {
-    if (this.#phase === "closed") return false;
-    this.session = session;
+  /** An earlier session, which has been attached to this stream, goes on here. */
+  resumed(session: ClientSession): void {
     this.#phase = "bound";
     clearTimeout(this.#deadline);
     this.log.info({ resource: session.jid.resource }, "session resumed");
-    return true;
   }
 
   /** The session goes on on another stream; this one, alive or not, has nothing to do with it any more. */
@@ -276,6 +273,8 @@ export class ClientStream implements ConnectionHandler, StreamInfo, Outlet, Mana
   #receive(element: Element, inner: string | undefined): Done {
     if (this.#phase === "bound" && isStanza(element)) return this.#stanza(element, inner);
     if (this.#phase === "closed") return undefined;
+    // Where elements are messages of their own, nothing but the rules puts the header first: RFC 7395 §3.4, §3.7.
+    if (this.#phase === "header") throw new StreamError("bad-format", "a stream header was expected");
     const feature = this.features.find((one) => one.accepts?.(element, this));
     if (feature?.negotiate) return feature.negotiate(element, this);
     if (!isStanza(element)) throw new StreamError("unsupported-stanza-type");
@@ -285,6 +284,8 @@ export class ClientStream implements ConnectionHandler, StreamInfo, Outlet, Mana
 
   #stanza(element: Element, inner: string | undefined): Done {
     const session = this.session as ClientSession;
+    // XEP-0198 §4: what is refused has been handled, too.
+    const ticket = session.managed?.handled.begin();
     const lang = this.#header?.lang;
     // RFC 6120 §8.1.5: what the stream's language is must be known to those who do not see the stream.
     if (lang !== undefined && element.attrs["xml:lang"] === undefined) element.attrs["xml:lang"] = lang;
@@ -293,10 +294,10 @@ export class ClientStream implements ConnectionHandler, StreamInfo, Outlet, Mana
       stanza = Stanza.of(element, inner);
     } catch (error) {
       if (error instanceof StanzaError) this.#malformed(element, error, session);
+      ticket?.release();
       return undefined;
     }
-    if (!session.managed) return this.settings.inbound.receive(session, stanza);
-    const ticket = session.managed.handled.begin();
+    if (!ticket) return this.settings.inbound.receive(session, stanza);
     stanza.ticket = ticket;
     const done = this.settings.inbound.receive(session, stanza);
     if (done !== undefined) return done.finally(() => ticket.release());

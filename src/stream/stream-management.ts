@@ -68,16 +68,17 @@ async function takeOver(session: ClientSession, h: number, stream: ClientStream)
   // The old connection may seem alive (§5): it is told, and what it still brings is not read any more.
   const before = session.attach(stream);
   if (before) (before as ClientStream).supersede();
+  stream.session = session;
   // What the old stream brought is stored first, so that the client learns the whole truth and sends nothing twice.
   await managed.handled.caughtUp();
-  if (!stream.resumed(session)) {
-    // This connection was lost too: the session waits on.
-    stream.settings.binder.hibernate(session);
-    return;
-  }
-  stream.send(xml("resumed", { xmlns: NS_SM, previd: managed.id, h: managed.handled.h }));
+  // This stream, too, may have ended meanwhile, or given the session to the next one.
+  if (stream.session !== session) return;
   if (!managed.acknowledge(h)) throw tooHigh(h, managed);
+  stream.resumed(session);
+  stream.send(xml("resumed", { xmlns: NS_SM, previd: managed.id, h: managed.handled.h }));
   managed.attach(stream);
+  // XEP-0352 §5.2: a resumed stream begins active.
+  session.setValve(undefined);
 }
 
 /** §4: answered when all that came before is durable, which is a matter of milliseconds. */

@@ -1,6 +1,5 @@
 import { createServer, type IncomingMessage, STATUS_CODES, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { Duplex } from "node:stream";
 import type { Logger } from "../log.js";
 import { type HttpPeer, HttpPeers } from "./http-peer.js";
 import { HttpError, HttpRequest, type HttpRoute, HttpRoutes } from "./http-route.js";

@@ -25,8 +25,8 @@ export interface ParserHandler {
   onFooter(): void;
 }
 
-/** What the tokenizer says of a closing tag that closes something else. */
-const MISMATCH = /^(unexpected close tag|unmatched closing tag)/;
+/** What the tokenizer says of a closing tag with another name than the opening one. */
+const MISMATCH = /^unexpected close tag/;
 const WHITESPACE = /^[ \t\r\n]*$/;
 const NO_SPACE = /[^ \t\r\n]/;
 /** A reference, whole or cut short. */
@@ -196,7 +196,9 @@ export class StreamParser {
   #refuseAmpersand(): void {
     // Its own field, kept private in the types only; the release is pinned.
     const { entity } = this.#sax as unknown as { entity: string };
-    if (entity !== "" && !REFERENCE_START.test(entity)) throw malformed();
+    if (entity === "" || REFERENCE_START.test(entity)) return;
+    this.#refuseText(this.#leftBetween());
+    throw malformed();
   }
 
   /** What `#chunk` has, up to `end`, since the last first-level element; undefined when that began in an earlier chunk. */

@@ -34,7 +34,12 @@ export const streamConditions = [
 ] as const;
 export type StreamCondition = (typeof streamConditions)[number];
 
-export type ErrorType = "auth" | "cancel" | "continue" | "modify" | "wait";
+const errorTypes = ["auth", "cancel", "continue", "modify", "wait"] as const;
+export type ErrorType = (typeof errorTypes)[number];
+
+function isErrorType(text: string | undefined): text is ErrorType {
+  return errorTypes.some((type) => type === text);
+}
 
 /** RFC 6120 §8.3.3: each condition with the error type the RFC associates with it. */
 export const stanzaConditions = {
@@ -63,6 +68,10 @@ export const stanzaConditions = {
 } as const satisfies Record<string, ErrorType>;
 export type StanzaCondition = keyof typeof stanzaConditions;
 
+function isStanzaCondition(name: string): name is StanzaCondition {
+  return Object.hasOwn(stanzaConditions, name);
+}
+
 export interface StanzaErrorOptions {
   /** Overrides the type the RFC associates with the condition. */
   type?: ErrorType;
@@ -84,6 +93,18 @@ export class StanzaError extends Error {
     super(options.text ?? condition);
     this.name = "StanzaError";
     this.type = options.type ?? stanzaConditions[condition];
+  }
+
+  /** From an `<error/>` that was received; what says no known condition is `undefined-condition`. RFC 6120 §8.3.2 */
+  static of(error: Element | undefined): StanzaError {
+    const children = error?.getChildElements() ?? [];
+    const said = children.find((child) => child.getNS() === NS_STANZAS && isStanzaCondition(child.getName()));
+    const type = error?.attrs.type;
+    return new StanzaError((said?.getName() ?? "undefined-condition") as StanzaCondition, {
+      type: isErrorType(type) ? type : undefined,
+      text: error?.getChildText("text", NS_STANZAS) ?? undefined,
+      application: children.find((child) => child.getNS() !== NS_STANZAS),
+    });
   }
 
   /** `<error/>` as RFC 6120 §8.3.2 has it. */

@@ -15,7 +15,7 @@ export type StanzaKind = "message" | "presence" | "iq";
 
 /**
  * A stanza on its way: an element whose addresses are parsed, once. It may be shared by several recipients, so it is
- * never edited: `withTo`, `withFrom`, `withChildren`, `reply` and `errorReply` make views and copies that share children.
+ * never edited: `withTo`, `withFrom`, `withId`, `withChildren`, `reply` and `errorReply` make views and copies that share children.
  */
 export class Stanza extends Element {
   declare readonly name: StanzaKind;
@@ -87,6 +87,10 @@ export class Stanza extends Element {
 
   withFrom(from: Jid): Stanza {
     return this.#view({ ...this.attrs, from: from.text }, from, this.to);
+  }
+
+  withId(id: string): Stanza {
+    return this.#view({ ...this.attrs, id }, this.from, this.to);
   }
 
   withAddresses(from: Jid, to: Jid): Stanza {

@@ -1,0 +1,202 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { SetupError } from "../../src/config/setup-error.js";
+import type { PluginContext } from "../../src/plugin/api.js";
+import type { ContextParts } from "../../src/plugin/context.js";
+import { type AnyPlugin, loadPlugins, PluginHost } from "../../src/plugin/host.js";
+import { Domain } from "../../src/router/domain.js";
+import { xml } from "../../src/xml/element.js";
+import { Jid } from "../../src/xmpp/jid.js";
+import { Stanza } from "../../src/xmpp/stanza.js";
+import { silentLog } from "../support/silent-log.js";
+
+const NS = "urn:example:greeting";
+
+describe("The plugin host", () => {
+  let domain: Domain;
+  let host: PluginHost;
+  let order: string[];
+  beforeEach(() => {
+    domain = new Domain(Jid.parse("capulet.example"));
+    // What a plugin registers and loses again needs none of the server's other parts.
+    host = new PluginHost(domain, { log: silentLog } as ContextParts, silentLog);
+    order = [];
+  });
+  afterEach(() => host.stop());
+
+  function plugin(
+    name: string,
+    requires: string[] = [],
+    setup?: (ctx: PluginContext) => void | Promise<void>,
+  ) {
+    const made: AnyPlugin = {
+      name,
+      requires,
+      setup: (ctx) => {
+        order.push(name);
+        ctx.onStop(() => {
+          order.push(`${name} stops`);
+        });
+        return setup?.(ctx);
+      },
+    };
+    return { plugin: made, options: {} };
+  }
+
+  /** Registers one of everything. */
+  function registerAll(ctx: PluginContext): void {
+    ctx.hook("session:bound", () => undefined);
+    ctx.iq({ type: "get", to: "server", ns: NS, name: "greet" }, () => xml("greet", { xmlns: NS }));
+    ctx.feature(NS);
+    ctx.feature(NS, "account");
+    ctx.identity({ category: "client", type: "bot" });
+    ctx.item({ jid: Jid.parse("rooms.capulet.example") });
+  }
+
+  async function traces(): Promise<unknown> {
+    return {
+      hooks: domain.hooks.list().length,
+      features: [...domain.features.server, ...domain.features.account].length,
+      identities: domain.identities.server.size,
+      items: domain.items.size,
+      answers: (await ask()).type === "result",
+    };
+  }
+
+  async function ask(): Promise<Stanza> {
+    const question = Stanza.make(
+      "iq",
+      { type: "get", id: "1", from: Jid.parse("juliet@capulet.example/x"), to: domain.jid },
+      xml("greet", { xmlns: NS }),
+    );
+    try {
+      return await domain.iqs.answer(question, ["server"]);
+    } catch {
+      // No handler: what the sender is told then is the matter of other specs.
+      return Stanza.make("iq", { type: "error", id: "1" });
+    }
+  }
+
+  const NOTHING = { hooks: 0, features: 0, identities: 0, items: 0, answers: false };
+  const ALL = { hooks: 1, features: 2, identities: 1, items: 1, answers: true };
+
+  it("sets plugins up behind those they require, else in the order given", async () => {
+    await host.start([plugin("a", ["c"]), plugin("b"), plugin("c", ["d"]), plugin("d")]);
+    assert.deepEqual(order, ["d", "c", "a", "b"]);
+  });
+
+  it("waits for one before it sets up the next", async () => {
+    const slow = async () => {
+      await new Promise((resolve) => setImmediate(resolve));
+      order.push("ready");
+    };
+    await host.start([plugin("a", [], slow), plugin("b")]);
+    assert.deepEqual(order, ["a", "ready", "b"]);
+  });
+
+  it("stops them in reverse", async () => {
+    await host.start([plugin("a", ["b"]), plugin("b")]);
+    order = [];
+    await host.stop();
+    assert.deepEqual(order, ["a stops", "b stops"]);
+    await host.stop();
+    assert.equal(order.length, 2);
+  });
+
+  it("refuses plugins that require each other in a circle, and sets none up", async () => {
+    await assert.rejects(
+      host.start([plugin("x"), plugin("a", ["b"]), plugin("b", ["c"]), plugin("c", ["a"])]),
+      SetupError,
+    );
+    await assert.rejects(host.start([plugin("a", ["a"])]), SetupError);
+    assert.deepEqual(order, []);
+  });
+
+  it("refuses a plugin that requires one that is not chosen", async () => {
+    await assert.rejects(host.start([plugin("a", ["b"])]), SetupError);
+    assert.deepEqual(order, []);
+  });
+
+  it("sets up one that two others require once, and takes that for no circle", async () => {
+    await host.start([plugin("a", ["c"]), plugin("b", ["c", "a"]), plugin("c")]);
+    assert.deepEqual(order, ["c", "a", "b"]);
+  });
+
+  it("takes back all that a plugin registered when it stops", async () => {
+    assert.deepEqual(await traces(), NOTHING);
+    await host.start([plugin("a", [], registerAll)]);
+    assert.deepEqual(await traces(), ALL);
+    await host.stop();
+    assert.deepEqual(await traces(), NOTHING);
+  });
+
+  it("takes back all that a plugin registered before it failed, and leaves the others", async () => {
+    const failing = (ctx: PluginContext) => {
+      ctx.hook("session:bound", () => undefined);
+      throw new Error("no such folder");
+    };
+    await assert.rejects(host.start([plugin("a", [], registerAll), plugin("b", [], failing)]), SetupError);
+    assert.deepEqual(order, ["a", "b", "b stops"]);
+    assert.deepEqual(await traces(), ALL);
+  });
+
+  it("reloads one alone", async () => {
+    const other = (ctx: PluginContext) => ctx.hook("session:bound", () => undefined, 5);
+    await host.start([plugin("a", [], registerAll), plugin("b", [], other)]);
+    const before = domain.hooks.list();
+    order = [];
+    await host.reload("a");
+    assert.deepEqual(order, ["a stops", "a"]);
+    assert.deepEqual(domain.hooks.list(), before);
+    assert.deepEqual(await traces(), { ...ALL, hooks: 2 });
+    await host.stop();
+    assert.deepEqual(await traces(), NOTHING);
+  });
+
+  it("does not reload what does not run", async () => {
+    await assert.rejects(host.reload("a"));
+  });
+
+  it("stops the others where one cannot be stopped cleanly, and that one as far as it can", async () => {
+    const clumsy = (ctx: PluginContext) => {
+      registerAll(ctx);
+      ctx.onStop(() => {
+        throw new Error("stuck");
+      });
+    };
+    await host.start([plugin("a"), plugin("b", [], clumsy)]);
+    order = [];
+    await host.stop();
+    assert.deepEqual(order, ["b stops", "a stops"]);
+    assert.deepEqual(await traces(), NOTHING);
+  });
+});
+
+describe("Plugins by name", () => {
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "sluice-plugins-"));
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  it("are the shipped ones, and those that are named by path", async () => {
+    const file = join(folder, "mine.mjs");
+    await writeFile(file, "export default { name: 'mine', setup() {} };");
+    const plugins = await loadPlugins(["ping", file, "no-such-plugin"]);
+    assert.equal(plugins.get("ping")?.name, "ping");
+    assert.equal(plugins.get(file)?.name, "mine");
+    assert.equal(plugins.get("no-such-plugin"), undefined);
+  });
+
+  it("are refused where there is none, or no plugin in it", async () => {
+    const file = join(folder, "empty.mjs");
+    await writeFile(file, "export const x = 1;");
+    const broken = join(folder, "broken.mjs");
+    await writeFile(broken, "export default {");
+    for (const name of [file, broken, join(folder, "missing.mjs"), "./missing.js"]) {
+      await assert.rejects(loadPlugins([name]), SetupError, name);
+    }
+  });
+});
