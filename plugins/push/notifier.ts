@@ -42,7 +42,9 @@ export class Notifier {
   /** Tells all services of an account. */
   async tellAll(account: Account, message: Stanza): Promise<void> {
     try {
-      this.tell(account, await this.registrations.keys(account), [message]);
+      const listed = this.registrations.list(account);
+      const registered = listed instanceof Promise ? await listed : listed;
+      this.tell(account, registered.keys(), [message]);
     } catch (error) {
       this.ctx.log.warn({ err: error, account: account.jid.text }, "services to notify could not be found");
     }
@@ -95,7 +97,8 @@ export class Notifier {
   }
 
   async #publish(id: string, account: Account, key: string, summary: Summary): Promise<void> {
-    const registration = await this.registrations.get(account, key);
+    const listed = this.registrations.list(account);
+    const registration = (listed instanceof Promise ? await listed : listed).get(key);
     if (!registration) return;
     const request = notification(this.ctx.domain, registration, summary, this.options);
     try {

@@ -15,6 +15,9 @@ export const PUBLISH_OPTIONS = "http://jabber.org/protocol/pubsub#publish-option
 /** Characters of a node's name and of the options to publish with. */
 const NODE_MAX = 1024;
 const FORM_MAX = 8192;
+/** Accounts whose services are remembered, and ms: what another node changes is seen after that. */
+const KNOWN_MAX = 10_000;
+const KNOWN_FOR = 10_000;
 
 /** Where to publish, and with which options. */
 export interface Registration {
@@ -26,9 +29,13 @@ export interface Registration {
   since: number;
 }
 
+export type Registered = ReadonlyMap<string, Registration>;
+
 /** The services that each account has told to be notified of its messages: XEP-0357 §5, §6. */
 export class Registrations {
   readonly #store;
+  /** By account id, oldest first. */
+  readonly #known = new Map<number, { registered: Registered; until: number }>();
   /** What each session has registered itself. */
   readonly #ofSession = new WeakMap<Session, Set<string>>();
 
@@ -39,13 +46,13 @@ export class Registrations {
     this.#store = ctx.store<Registration>("services");
   }
 
-  async enable(account: Jid, session: Session | undefined, made: Registration): Promise<void> {
-    const stored = await this.ctx.account(account);
-    if (!stored) throw new StanzaError("not-allowed", { text: "an anonymous user is not woken" });
+  async enable(jid: Jid, session: Session | undefined, made: Registration): Promise<void> {
+    const account = await this.ctx.account(jid);
+    if (!account) throw new StanzaError("not-allowed", { text: "an anonymous user is not woken" });
     const key = keyOf(made);
-    await this.#inTurn(account, async () => {
-      if ((await this.#store.get(stored, key)) === undefined) await this.#makeRoom(stored);
-      await this.#store.set(stored, key, made);
+    await this.#change(account, async () => {
+      if ((await this.#store.get(account, key)) === undefined) await this.#makeRoom(account);
+      await this.#store.set(account, key, made);
     });
     if (!session) return;
     const keys = this.#ofSession.get(session) ?? new Set();
@@ -56,32 +63,29 @@ export class Registrations {
   async disable(jid: Jid, which: { jid: string; node?: string }): Promise<boolean> {
     const account = await this.ctx.account(jid);
     if (!account) return false;
-    return this.#inTurn(jid, async () => {
-      const kept = await this.list(account);
+    return this.#change(account, async () => {
+      const kept = [...(await this.#read(account))];
       const meant = kept.filter(
-        (one) => one.jid === which.jid && (which.node === undefined || one.node === which.node),
+        ([, one]) => one.jid === which.jid && (which.node === undefined || one.node === which.node),
       );
-      for (const one of meant) await this.#store.set(account, keyOf(one), undefined);
+      for (const [key] of meant) await this.#store.set(account, key, undefined);
       return meant.length > 0;
     });
   }
 
-  async list(account: Account): Promise<Registration[]> {
-    const keys = await this.#store.keys(account, this.max);
-    const found = await Promise.all(keys.map((key) => this.#store.get(account, key)));
-    return found.filter((one) => one !== undefined);
-  }
-
-  get(account: Account, key: string): Promise<Registration | undefined> {
-    return this.#store.get(account, key);
-  }
-
-  async keys(account: Account): Promise<string[]> {
-    return this.#store.keys(account, this.max);
-  }
-
   remove(account: Account, key: string): Promise<void> {
-    return this.#store.set(account, key, undefined);
+    return this.#change(account, () => this.#store.set(account, key, undefined));
+  }
+
+  /** All of an account, by key. A promise only where the database has to be asked. */
+  list(account: Account): Registered | Promise<Registered> {
+    const known = this.#known.get(account.id);
+    if (known && Date.now() < known.until) return known.registered;
+    return this.#inTurn(account, async () => {
+      const registered = await this.#read(account);
+      this.#remember(account, registered);
+      return registered;
+    });
   }
 
   /** Keys of what a session registered; some of them may have been removed since. */
@@ -89,16 +93,45 @@ export class Registrations {
     return this.#ofSession.get(session) ?? [];
   }
 
-  /** A client that registers anew under ever new names must not be refused for what it has forgotten itself. */
-  async #makeRoom(account: Account): Promise<void> {
-    const kept = await this.list(account);
-    if (kept.length < this.max) return;
-    const [oldest] = kept.sort((a, b) => a.since - b.since);
-    await this.#store.set(account, keyOf(oldest), undefined);
+  async #read(account: Account): Promise<Registered> {
+    const found = new Map<string, Registration>();
+    for (const key of await this.#store.keys(account, this.max)) {
+      const one = await this.#store.get(account, key);
+      if (one) found.set(key, one);
+    }
+    return found;
   }
 
-  #inTurn<T>(account: Jid, work: () => Promise<T>): Promise<T> {
-    return this.ctx.inTurn(`push ${account.bareText}`, work);
+  /** A client that registers anew under ever new names must not be refused for what it has forgotten itself. */
+  async #makeRoom(account: Account): Promise<void> {
+    const kept = [...(await this.#read(account))];
+    if (kept.length < this.max) return;
+    const [[oldest]] = kept.sort(([, a], [, b]) => a.since - b.since);
+    await this.#store.set(account, oldest, undefined);
+  }
+
+  async #change<T>(account: Account, work: () => Promise<T>): Promise<T> {
+    return this.#inTurn(account, async () => {
+      try {
+        return await work();
+      } finally {
+        this.#known.delete(account.id);
+      }
+    });
+  }
+
+  #inTurn<T>({ jid }: Account, work: () => Promise<T>): Promise<T> {
+    return this.ctx.inTurn(`push ${jid.text}`, work);
+  }
+
+  #remember({ id }: Account, registered: Registered): void {
+    this.#known.delete(id);
+    this.#known.set(id, { registered, until: Date.now() + KNOWN_FOR });
+    if (this.#known.size <= KNOWN_MAX) return;
+    for (const oldest of this.#known.keys()) {
+      this.#known.delete(oldest);
+      return;
+    }
   }
 }
 

@@ -86,7 +86,7 @@ const stanza: Library = (jid, transport, port) => {
     },
     send: (to, body) => void client.sendMessage({ to, body, type: "chat" }),
     async logOut() {
-      const gone = new Promise<void>((resolve) => client.on("disconnected", () => resolve()));
+      const gone = new Promise<void>((resolve) => client.on("stream:end", () => resolve()));
       client.disconnect();
       await gone;
     },
@@ -98,6 +98,7 @@ describe("Libraries that web clients are made of", () => {
   const page = globalThis as { XMLHttpRequest?: unknown };
   before(async () => {
     page.XMLHttpRequest = XmlHttpRequest;
+    Strophe.setLogLevel(Strophe.LogLevel.FATAL);
     server = await startTestServer();
     for (const name of ["romeo", "juliet"])
       await server.createAccount(Jid.parse(`${name}@localhost`), PASSWORD);

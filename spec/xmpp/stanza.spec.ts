@@ -204,7 +204,8 @@ describe("A copy for keeping", () => {
 
 /**
  * Reads a stanza out of a large chunk in a process of its own, keeps it as told, and looks for the chunk among all that
- * the process can still reach. The mark at the chunk's start is never a string of its own there.
+ * the process can still reach. The mark at the chunk's start is never a string of its own there, and no compiler at work
+ * (--no-opt) holds on to the parser for a while.
  */
 async function chunkIsHeld(keep: string): Promise<boolean> {
   const url = (path: string) => JSON.stringify(new URL(`../../src/${path}`, import.meta.url).href);
@@ -230,6 +231,11 @@ async function chunkIsHeld(keep: string): Promise<boolean> {
     for await (const part of getHeapSnapshot()) parts.push(Buffer.from(part));
     process.stdout.write(String(Buffer.concat(parts).includes(mark)));
   `;
-  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script]);
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    "--no-opt",
+    "--input-type=module",
+    "-e",
+    script,
+  ]);
   return JSON.parse(stdout) as boolean;
 }

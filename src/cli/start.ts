@@ -11,8 +11,6 @@ import { stopSignal } from "./stop-signals.js";
  * @throws ConfigError, SetupError
  */
 export async function startServer(read: ReadConfig): Promise<void> {
-  // From now on: a signal that comes while the server starts counts too.
-  const told = stopSignal();
   const loaded = read();
   await refuseIfServed(loaded.config.data);
   const log = createLogger(loaded.config.log);
@@ -21,6 +19,8 @@ export async function startServer(read: ReadConfig): Promise<void> {
     const starting = Server.start(loaded, log);
     reloadAtHangUp(read, loaded.config, starting, log);
     const server = await starting;
+    // Not before: a start that hangs must end at once, and has nothing to put away yet.
+    const told = stopSignal();
     greet(server);
     await stop(server, await told, log);
   } finally {

@@ -157,6 +157,11 @@ export class Delivery {
     for (const target of able) this.registry.send(target, message, receipt);
   }
 
+  /** It waits for the account's next login; nobody is to be given it now. */
+  keep(entry: LogEntry): void {
+    this.log.release(entry);
+  }
+
   delivered(entry: LogEntry): void {
     this.log.settle(entry);
   }
@@ -242,6 +247,11 @@ class MessageReceipt implements Receipt {
   failed(): void {
     this.left -= 1;
     if (this.left === 0) this.delivery.redeliver(this.message, this.entry);
+  }
+
+  refused(): void {
+    this.left -= 1;
+    if (this.left === 0) this.delivery.keep(this.entry);
   }
 }
 

@@ -123,7 +123,7 @@ export class Drain {
     for (const message of page) {
       this.#sendHeld(message.id);
       const stanza = this.#read(message);
-      if (stanza) results.push(this.#send(message, stanza));
+      if (stanza) results.push(this.#send(message, stanza, unreadable));
       else unreadable.add(message.id);
     }
     return (await Promise.all(results)).every(Boolean);
@@ -135,7 +135,7 @@ export class Drain {
     }
   }
 
-  #send(message: PendingMessage, stanza: Stanza): Promise<boolean> {
+  #send(message: PendingMessage, stanza: Stanza, unreadable: Set<number>): Promise<boolean> {
     return new Promise((resolve) => {
       const receipt: Receipt = {
         delivered: () => {
@@ -143,6 +143,11 @@ export class Drain {
           resolve(true);
         },
         failed: () => resolve(false),
+        // It waits for another login; the others need not.
+        refused: () => {
+          unreadable.add(message.id);
+          resolve(true);
+        },
       };
       this.session.send(stanza, receipt);
     });

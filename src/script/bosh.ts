@@ -89,7 +89,8 @@ class BoshTransport implements ScriptTransport {
   #send(): void {
     const attrs = typeof this.#queue[0] === "object" ? (this.#queue.shift() as AttrsInput) : {};
     let payload = "";
-    while (Object.keys(attrs).length === 0 && typeof this.#queue[0] === "string") payload += this.#queue.shift();
+    while (Object.keys(attrs).length === 0 && typeof this.#queue[0] === "string")
+      payload += this.#queue.shift();
     const rid = this.#rid++;
     const body = xml("body", { xmlns: NS_BOSH, rid, sid: this.#sid, ...attrs });
     this.#answers.set(rid, undefined);

@@ -1,9 +1,9 @@
 import { serialize, xml } from "../xml/element.js";
 import { parseElement } from "../xml/parse.js";
-import { NS_CLIENT } from "../xmpp/stanza.js";
 import { StreamError } from "../xmpp/errors.js";
-import type { Framing } from "./framing.js";
+import { NS_CLIENT } from "../xmpp/stanza.js";
 import { LIMITS } from "./fragment.js";
+import type { Framing } from "./framing.js";
 import type { Received } from "./mailbox.js";
 
 export const NS_FRAMING = "urn:ietf:params:xml:ns:xmpp-framing";

@@ -146,12 +146,12 @@ export class ClientSession implements Session {
       if (handled instanceof Promise) {
         return handled.then(
           (yes) => this.#hooked(yes, stanza, receipt),
-          (error) => this.#refused(error, receipt),
+          (error) => this.#refused(error, stanza, receipt),
         );
       }
       this.#hooked(handled, stanza, receipt);
     } catch (error) {
-      this.#refused(error, receipt);
+      this.#refused(error, stanza, receipt);
     }
     return undefined;
   }
@@ -173,15 +173,18 @@ export class ClientSession implements Session {
       managed.send(stanza, receipt);
       return;
     }
-    receipt?.failed();
     this.log.warn("a client acknowledges too little; its session ends");
     this.close(new StreamError("resource-constraint", "too much is not acknowledged"));
+    // Only now: it must not be sent here again.
+    receipt?.failed();
   }
 
   /** Fail closed: what a hook could not judge is not sent. It stays with its recipient's account. */
-  #refused(error: unknown, receipt: Receipt | undefined): void {
+  #refused(error: unknown, stanza: Stanza, receipt: Receipt | undefined): void {
     this.log.error({ err: error }, "a stanza was not sent");
-    receipt?.failed();
+    if (receipt?.refused) receipt.refused();
+    else if (receipt) receipt.failed();
+    else this.lost(stanza);
   }
 
   #sendLater(chain: Promise<void>, stanza: Stanza, receipt: Receipt | undefined): void {

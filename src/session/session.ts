@@ -34,6 +34,8 @@ export interface Receipt {
   delivered(): void;
   /** The session ended before. */
   failed(): void;
+  /** A hook could not judge it, and would not the next moment either. Left out: the same as `failed`. */
+  refused?(): void;
 }
 
 /**

@@ -33,12 +33,16 @@ export class ClientStream implements ConnectionHandler, StreamInfo, Outlet, Mana
   /** The SASL exchange under way. */
   saslExchange: Mechanism | undefined;
   failedLogins = 0;
+  /** The client asked what has been handled, and has not been told yet: XEP-0198 §4. */
+  readonly asked = { waits: false, again: false };
   id = newId();
   #phase: Phase = "header";
   #anonymous = false;
   #header: Header | undefined;
   #tls: TlsFacts | undefined;
   #answered = false;
+  /** Grows when what was received so far, and not dealt with yet, is to be forgotten. */
+  #era = 0;
   #log: Logger | undefined;
   readonly #turn: InTurn;
   #deadline: NodeJS.Timeout | undefined;
@@ -96,20 +100,25 @@ export class ClientStream implements ConnectionHandler, StreamInfo, Outlet, Mana
   }
 
   onHeader(header: Element): void {
-    this.#turn.take(() => this.#begin(header));
+    this.#inTurn(() => this.#begin(header));
   }
 
   onElement(element: Element, inner: string | undefined): void {
-    if (this.#turn.busy) this.#turn.take(() => this.#receive(element, inner));
+    if (this.#turn.busy) this.#inTurn(() => this.#receive(element, inner));
     else this.#turn.run(this.#receive, this, element, inner);
   }
 
   onFooter(): void {
-    this.#turn.take(() => this.close());
+    this.#inTurn(() => this.close());
   }
 
   onError(error: StreamError): void {
-    this.#turn.take(() => this.#fail(error));
+    this.#inTurn(() => this.#fail(error));
+  }
+
+  #inTurn(task: () => Done): void {
+    const era = this.#era;
+    this.#turn.take(() => (era === this.#era ? task() : undefined));
   }
 
   onGone(reason: string): void {
@@ -176,6 +185,13 @@ export class ClientStream implements ConnectionHandler, StreamInfo, Outlet, Mana
     this.#answered = false;
     this.#tls = undefined;
     this.id = newId();
+  }
+
+  /** What stands in plain text behind the request is forgotten, wherever it waits: RFC 6120 §5.4.3.3. */
+  startTls(): void {
+    this.#era += 1;
+    this.connection.startTls(this.domain);
+    this.expectHeader();
   }
 
   /** RFC 6120 §6.4.6 */

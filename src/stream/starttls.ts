@@ -16,8 +16,7 @@ export const starttls: Feature<ClientStream> = {
     element.is("starttls", NS_TLS) && connection.canStartTls && !account,
   negotiate(_element, stream) {
     stream.connection.write(serialize(xml("proceed", { xmlns: NS_TLS })));
-    stream.connection.startTls(stream.domain);
-    stream.expectHeader();
+    stream.startTls();
     return undefined;
   },
 };

@@ -81,20 +81,44 @@ async function takeOver(session: ClientSession, h: number, stream: ClientStream)
   session.setValve(undefined);
 }
 
-/** §4: answered when all that came before is durable, which is a matter of milliseconds. */
+/**
+ * §4: answered when all that came before is durable, which is a matter of milliseconds. While the database is slow, a client
+ * that asks again and again has one answer under way, and one after that.
+ */
 function answer(stream: ClientStream): undefined {
+  const { asked } = stream;
   const managed = stream.session?.managed;
   if (!managed) return;
-  const tell = () => stream.send(xml("a", { xmlns: NS_SM, h: managed.handled.h }));
-  const waiting = managed.handled.caughtUp();
-  if (waiting === undefined) {
-    tell();
+  if (asked.waits) {
+    asked.again = true;
     return;
   }
-  const late = setTimeout(tell, ANSWER_AT_LATEST);
-  void waiting.then(() => {
-    clearTimeout(late);
-    tell();
+  const waiting = managed.handled.caughtUp();
+  if (waiting === undefined) {
+    tellHandled(stream, managed);
+    return;
+  }
+  asked.waits = true;
+  void atMost(waiting, ANSWER_AT_LATEST).then(() => {
+    const { again } = asked;
+    asked.waits = false;
+    asked.again = false;
+    tellHandled(stream, managed);
+    if (again) answer(stream);
+  });
+}
+
+function tellHandled(stream: ClientStream, { handled }: Managed): void {
+  stream.send(xml("a", { xmlns: NS_SM, h: handled.h }));
+}
+
+function atMost(work: Promise<void>, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const late = setTimeout(resolve, ms);
+    void work.then(() => {
+      clearTimeout(late);
+      resolve();
+    });
   });
 }
 

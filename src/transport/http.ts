@@ -1,4 +1,10 @@
-import { createServer, type IncomingMessage, STATUS_CODES, type Server, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from "node:http";
 import type { Socket } from "node:net";
 import type { Logger } from "../log.js";
 import { type HttpPeer, HttpPeers } from "./http-peer.js";
@@ -97,12 +103,17 @@ export class HttpServer {
     if (found.length === 0) throw new HttpError(404);
     const methods = found.flatMap(({ method }) => method);
     if (found.some(({ cors }) => cors)) this.#allowOrigin(request.incoming, response);
-    response.setHeader("Allow", [...methods, ...(methods.includes("GET") ? ["HEAD"] : []), "OPTIONS"].join(", "));
+    response.setHeader(
+      "Allow",
+      [...methods, ...(methods.includes("GET") ? ["HEAD"] : []), "OPTIONS"].join(", "),
+    );
     if (request.method === "OPTIONS") {
       preflight(methods, response);
       return undefined;
     }
-    const route = found.find(({ method }) => method === request.method || method.includes(request.method as never));
+    const route = found.find(
+      ({ method }) => method === request.method || method.includes(request.method as never),
+    );
     if (!route) throw new HttpError(405);
     response.removeHeader("Allow");
     return route;
@@ -142,7 +153,9 @@ export class HttpServer {
     const refusal = this.#tryUpgrade(request, socket, head);
     if (!refusal) return;
     const { status } = refusal;
-    socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    socket.end(
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
+    );
   }
 
   #tryUpgrade(request: IncomingMessage, socket: Socket, head: Buffer): undefined | HttpError {

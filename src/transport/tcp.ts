@@ -28,6 +28,8 @@ export class TcpConnection implements Connection, ParserHandler {
   handler!: ConnectionHandler;
   #socket: Socket;
   #parser: StreamParser | undefined;
+  /** The parser that read last. Once the stream restarted, what its forerunner still had to say does not count. */
+  #reading: StreamParser | undefined;
   /** The stream's header, while there is no parser because nothing comes. */
   #resting: string | undefined;
   /** Something came since the last `rest()`. */
@@ -122,15 +124,15 @@ export class TcpConnection implements Connection, ParserHandler {
   }
 
   startTls(domain: string): void {
-    this.#deaf = true;
     this.flush();
+    if (this.#state !== "open") return;
     // RFC 6120 §5.4.3.3: what was pipelined behind <starttls/> is not trusted; it has been read and is thrown away.
-    const plain = this.#socket;
-    for (const event of ["data", "error", "close", "timeout"]) plain.removeAllListeners(event);
     this.restart();
-    this.#footerOwed = false;
-    this.#socket = this.#options.tls.wrap(plain, domain);
     this.#deaf = false;
+    this.#footerOwed = false;
+    const plain = this.#socket;
+    plain.setTimeout(0);
+    this.#socket = this.#options.tls.wrap(plain, domain);
     this.#listen(this.#socket);
   }
 
@@ -160,23 +162,32 @@ export class TcpConnection implements Connection, ParserHandler {
   }
 
   onHeader(header: Element): void {
-    if (!this.#deaf) this.handler.onHeader(header);
+    if (this.#heeds) this.handler.onHeader(header);
   }
 
   onElement(element: Element, inner: string | undefined): void {
-    if (!this.#deaf) this.handler.onElement(element, inner);
+    if (this.#heeds) this.handler.onElement(element, inner);
   }
 
   onFooter(): void {
-    if (!this.#deaf) this.handler.onFooter();
+    if (this.#heeds) this.handler.onFooter();
   }
 
+  get #heeds(): boolean {
+    return !this.#deaf && this.#reading === this.#parser;
+  }
+
+  /** The listeners stay on a socket that TLS was put around, where others have theirs, but are not about it any more. */
   #listen(socket: Socket): void {
-    socket.on("data", (bytes: Buffer) => this.#read(bytes));
-    socket.on("error", (error) => {
-      this.#goneReason = error.message;
+    socket.on("data", (bytes: Buffer) => {
+      if (socket === this.#socket) this.#read(bytes);
     });
-    socket.on("close", () => this.#gone());
+    socket.on("error", (error) => {
+      if (socket === this.#socket) this.#goneReason = error.message;
+    });
+    socket.on("close", () => {
+      if (socket === this.#socket) this.#gone();
+    });
     if (this.#options.idleTimeout > 0) {
       socket.setTimeout(this.#options.idleTimeout);
       socket.on("timeout", () => this.handler.onError(new StreamError("connection-timeout")));
@@ -185,16 +196,14 @@ export class TcpConnection implements Connection, ParserHandler {
 
   #read(bytes: Buffer): void {
     if (this.#deaf || this.#state !== "open") return;
-    let rest: StreamParser | undefined;
     try {
       this.#busy = true;
       this.#parser ??= new StreamParser(this, this.#limits, this.#resting);
       this.#resting = undefined;
-      rest = this.#parser;
-      rest.write(bytes);
+      this.#reading = this.#parser;
+      this.#reading.write(bytes);
     } catch (error) {
-      // Once the stream restarted, what its forerunner still had to say does not count.
-      if (rest !== this.#parser) return;
+      if (this.#reading !== this.#parser) return;
       this.#deaf = true;
       if (!(error instanceof StreamError)) throw error;
       this.handler.onError(error);

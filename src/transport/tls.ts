@@ -33,6 +33,8 @@ export class TlsSettings {
     names.set(tls, domain);
     // What breaks below TLS breaks the connection above it.
     socket.on("error", (error) => tls.destroy(error));
+    // What breaks within TLS once the handshake is over ends only those sockets that a tls.Server has made.
+    tls.on("_tlsError", (error: Error) => tls.destroy(error));
     return tls;
   }
 
@@ -67,8 +69,14 @@ export class TlsSettings {
 
 const names = new WeakMap<TLSSocket, string | undefined>();
 
+/** What of a TLS socket is not in its types: the engine's word on the peer's certificate, null where it is trusted. */
+interface Verified {
+  ssl?: { verifyError?(): Error | null } | null;
+}
+
 function trustedCertificate(socket: TLSSocket): X509Certificate | undefined {
-  if (!socket.authorized) return undefined;
+  // `authorized` is set only on sockets that a tls.Server has made. Whatever cannot be asked is not trusted.
+  if ((socket as unknown as Verified).ssl?.verifyError?.() !== null) return undefined;
   const raw = socket.getPeerCertificate()?.raw;
   return raw ? new X509Certificate(raw) : undefined;
 }

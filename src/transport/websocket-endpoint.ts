@@ -46,7 +46,9 @@ export class WebSocketEndpoint {
     }, options.pingInterval);
     this.#undo = [
       () => clearInterval(pings),
-      http.onUpgrade(WEBSOCKET_PATH, (request, socket, head, peer) => this.#begin(request, socket, head, peer)),
+      http.onUpgrade(WEBSOCKET_PATH, (request, socket, head, peer) =>
+        this.#begin(request, socket, head, peer),
+      ),
       http.routes.add({
         method: "GET",
         path: WEBSOCKET_PATH,

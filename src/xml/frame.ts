@@ -4,10 +4,12 @@ import { type ParserHandler, type ParserLimits, StreamParser } from "./parser.js
 
 const LESS_THAN = 0x3c;
 const QUESTION_MARK = 0x3f;
+const EXCLAMATION_MARK = 0x21;
 /** XML 1.0 §2.8, as far as a frame may have one. */
 const DECLARATION =
   /^<\?xml\s+version\s*=\s*(['"])1\.0\1(?:\s+encoding\s*=\s*(['"])([\w.-]+)\2)?[^?>]*\?>\s*/;
 const DECLARATION_MAX = 200;
+const DOCTYPE = "<!DOCTYPE";
 
 /**
  * Strict reader of XML documents of one element each, such as WebSocket messages have (RFC 7395 §3.3.3). It reads them
@@ -29,7 +31,11 @@ export class FrameParser implements ParserHandler {
     if (bytes[0] !== LESS_THAN) throw notOne();
     this.#element = undefined;
     this.#several = false;
-    this.#parser.write(trimmed(bytes[1] === QUESTION_MARK ? withoutDeclaration(bytes) : bytes));
+    const rest = bytes[1] === QUESTION_MARK ? withoutDeclaration(bytes) : bytes;
+    // It is well-formed where a document begins, which for the tokenizer is not here.
+    if (rest[1] === EXCLAMATION_MARK && rest.toString("latin1", 0, DOCTYPE.length) === DOCTYPE)
+      throw new StreamError("restricted-xml", "no DTDs");
+    this.#parser.write(trimmed(rest));
     // What the next frame would go on with was not whole.
     if (this.#element === undefined || this.#several || this.#parser.rest() === undefined) throw notOne();
     return this.#element;

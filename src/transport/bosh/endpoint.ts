@@ -123,7 +123,8 @@ export class BoshEndpoint {
       session.fail(condition, reply);
       return;
     }
-    const legacy = request !== undefined && request.sid === undefined && request.attribute("ver") === undefined;
+    const legacy =
+      request !== undefined && request.sid === undefined && request.attribute("ver") === undefined;
     reply.send(statusOf(condition, legacy), DEFAULT_CONTENT_TYPE, terminalText(condition));
   }
 }

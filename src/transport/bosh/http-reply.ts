@@ -5,7 +5,12 @@ import type { Reply } from "./answer.js";
 export class HttpReply implements Reply {
   constructor(private readonly response: HttpResponse) {}
 
-  send(status: number, contentType: string, body: string, sent: (ok: boolean) => void = () => undefined): void {
+  send(
+    status: number,
+    contentType: string,
+    body: string,
+    sent: (ok: boolean) => void = () => undefined,
+  ): void {
     const { response } = this;
     if (response.destroyed || response.headersSent) {
       sent(false);

@@ -35,7 +35,9 @@ export class Outgoing {
     this.#texts.splice(0, count);
     this.size -= text.length;
     const gone = this.#receipts.filter(({ at }) => at < count);
-    this.#receipts = this.#receipts.slice(gone.length).map(({ at, receipt }) => ({ at: at - count, receipt }));
+    this.#receipts = this.#receipts
+      .slice(gone.length)
+      .map(({ at, receipt }) => ({ at: at - count, receipt }));
     return { text, receipts: gone.map(({ receipt }) => receipt) };
   }
 

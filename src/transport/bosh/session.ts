@@ -162,7 +162,8 @@ export class BoshSession implements Connection {
   /** Answers what is held, the oldest first, as far as there is something to say, or more is held than should be. */
   flush(): void {
     if (this.#state !== "open") return;
-    while (this.#held.size > 0 && (!this.#out.isEmpty || this.#held.size > this.terms.hold)) this.#answerOldest();
+    while (this.#held.size > 0 && (!this.#out.isEmpty || this.#held.size > this.terms.hold))
+      this.#answerOldest();
     if (this.#out.size > this.options.sendBuffer) this.fail("policy-violation");
   }
 
@@ -277,7 +278,10 @@ export class BoshSession implements Connection {
     if (!acks) return implied;
     // §9.2: without the attribute it has all answers.
     const told = request.attribute("ack");
-    return Math.max(implied, told === undefined ? request.rid - 1 : Math.min(Number(told) || 0, request.rid - 1));
+    return Math.max(
+      implied,
+      told === undefined ? request.rid - 1 : Math.min(Number(told) || 0, request.rid - 1),
+    );
   }
 
   #answerUpTo(rid: number): void {

@@ -1,0 +1,206 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { request as httpsRequest } from "node:https";
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
+import { HttpServer } from "../../src/transport/http.js";
+import { HttpError, type HttpRoute } from "../../src/transport/http-route.js";
+import { Listener } from "../../src/transport/listener.js";
+import type { TlsSettings } from "../../src/transport/tls.js";
+import { startTestServer } from "../support/server.js";
+import { silentLog } from "../support/silent-log.js";
+
+const OPTIONS = { trustedProxies: [], origins: ["*"], requestTimeout: 1000, keepAliveTimeout: 1000 };
+
+interface Web {
+  http: HttpServer;
+  base: string;
+  port: number;
+  stop(): void;
+}
+
+async function startWeb(routes: HttpRoute[], options: Partial<typeof OPTIONS> = {}): Promise<Web> {
+  // No listener here speaks TLS.
+  const http = new HttpServer({ ...OPTIONS, ...options }, {} as TlsSettings, silentLog);
+  for (const route of routes) http.routes.add(route);
+  const bounds = { maxConnections: 0, maxConnectionsPerAddress: 0 };
+  const listener = new Listener({ type: "http", host: "127.0.0.1", port: 0, ...bounds }, (socket) =>
+    http.accept(socket, false),
+  );
+  const port = await listener.start();
+  const stop = () => {
+    listener.stop();
+    http.stop();
+  };
+  return { http, port, base: `http://127.0.0.1:${port}`, stop };
+}
+
+const hello: HttpRoute = {
+  method: "GET",
+  path: "/hello",
+  handler: (_request, response) => {
+    response.end("hello");
+  },
+};
+
+describe("The HTTP server", () => {
+  let web: Web;
+  before(async () => {
+    web = await startWeb([
+      hello,
+      { ...hello, path: "/below/", handler: ({ path }, response) => void response.end(path) },
+      {
+        method: ["POST", "PUT"],
+        path: "/echo",
+        cors: true,
+        handler: async (request, response) => {
+          response.end(await request.read(10));
+        },
+      },
+      {
+        method: "GET",
+        path: "/broken",
+        handler: () => {
+          throw new Error("the secret of the stack");
+        },
+      },
+      {
+        method: "GET",
+        path: "/refused",
+        handler: async () => {
+          throw new HttpError(410);
+        },
+      },
+    ]);
+  });
+  after(() => web.stop());
+
+  it("answers by path, whatever the query", async () => {
+    const response = await fetch(`${web.base}/hello?a=b`);
+    assert.deepEqual([response.status, await response.text()], [200, "hello"]);
+  });
+
+  it("answers for all below a path that ends in a slash", async () => {
+    for (const path of ["/below/", "/below/a", "/below/a/b.c"])
+      assert.equal(await (await fetch(`${web.base}${path}`)).text(), path);
+    assert.equal((await fetch(`${web.base}/below`)).status, 404);
+  });
+
+  it("answers HEAD like GET, without a body", async () => {
+    const response = await fetch(`${web.base}/hello`, { method: "HEAD" });
+    assert.deepEqual([response.status, await response.text()], [200, ""]);
+  });
+
+  it("says 404 for other paths and 405 for other methods, with those there are", async () => {
+    assert.equal((await fetch(`${web.base}/nothing`)).status, 404);
+    assert.equal((await fetch(`${web.base}/`)).status, 404);
+    const response = await fetch(`${web.base}/hello`, { method: "DELETE" });
+    assert.deepEqual([response.status, response.headers.get("allow")], [405, "GET, HEAD, OPTIONS"]);
+  });
+
+  it("never tells what went wrong inside", async () => {
+    const response = await fetch(`${web.base}/broken`);
+    assert.deepEqual([response.status, await response.text()], [500, "Internal Server Error\n"]);
+    assert.equal((await fetch(`${web.base}/refused`)).status, 410);
+  });
+
+  it("adds headers that keep browsers from running what it serves", async () => {
+    for (const path of ["/hello", "/nothing", "/broken"]) {
+      const { headers } = await fetch(`${web.base}${path}`);
+      assert.equal(headers.get("x-content-type-options"), "nosniff");
+      assert.match(headers.get("content-security-policy") ?? "", /default-src 'none'/);
+      assert.equal(headers.get("cache-control"), "no-store");
+    }
+  });
+
+  it("refuses a body that is too large, told or untold", async () => {
+    const url = `${web.base}/echo`;
+    assert.equal(await (await fetch(url, { method: "POST", body: "0123456789" })).text(), "0123456789");
+    assert.equal((await fetch(url, { method: "POST", body: "0123456789a" })).status, 413);
+    const stream = new Blob(["0123456789a"]).stream();
+    const init = { method: "POST", body: stream, duplex: "half" } as RequestInit;
+    assert.equal((await fetch(url, init)).status, 413);
+  });
+
+  it("cuts a request that takes too long to arrive", async () => {
+    const socket = connect(web.port, "127.0.0.1");
+    socket.write("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n0");
+    assert.match(await text(socket), /^HTTP\/1\.1 408 /);
+  });
+
+  it("cuts a connection that says nothing at all", async () => {
+    const socket = connect(web.port, "127.0.0.1");
+    assert.match(await text(socket), /^HTTP\/1\.1 408 |^$/);
+  });
+
+  it("refuses upgrades that nobody asked for", async () => {
+    const socket = connect(web.port, "127.0.0.1");
+    socket.write(
+      "GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+    );
+    assert.match(await text(socket), /^HTTP\/1\.1 404 /);
+  });
+
+  it("lets pages of all sites use what is made for them, and nothing else", async () => {
+    const headers = { Origin: "https://chat.example.org" };
+    const init = { method: "POST", body: "a", headers };
+    assert.equal((await fetch(`${web.base}/echo`, init)).headers.get("access-control-allow-origin"), "*");
+    assert.equal(
+      (await fetch(`${web.base}/hello`, { headers })).headers.get("access-control-allow-origin"),
+      null,
+    );
+    const preflight = await fetch(`${web.base}/echo`, { method: "OPTIONS", headers });
+    assert.equal(preflight.status, 204);
+    assert.equal(preflight.headers.get("access-control-allow-methods"), "POST, PUT");
+    assert.equal(preflight.headers.get("access-control-allow-headers"), "Content-Type");
+  });
+
+  it("lets only pages of some sites where these are named", async () => {
+    const some = await startWeb([{ ...hello, cors: true }], { origins: ["https://chat.example.org"] });
+    const ask = (origin: string) => fetch(`${some.base}/hello`, { headers: { Origin: origin } });
+    const good = await ask("https://chat.example.org");
+    assert.equal(good.headers.get("access-control-allow-origin"), "https://chat.example.org");
+    assert.equal(good.headers.get("vary"), "Origin");
+    const bad = await ask("https://evil.example");
+    assert.deepEqual([bad.status, bad.headers.get("access-control-allow-origin")], [403, null]);
+    some.stop();
+  });
+
+  it("asks the domain's own route where several have the path, and the first for other names", async () => {
+    const named = await startWeb([]);
+    const undo = ["one.example", "two.example"].map((host) =>
+      named.http.routes.add({ ...hello, handler: (_request, response) => void response.end(host) }, host),
+    );
+    const ask = async (host: string): Promise<string> => {
+      const socket = connect(named.port, "127.0.0.1");
+      socket.write(`GET /hello HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+      return (await text(socket)).split("\r\n\r\n")[1];
+    };
+    assert.match(await ask("two.example:5280"), /two\.example/);
+    assert.match(await ask("ONE.example"), /one\.example/);
+    assert.match(await ask("192.0.2.1"), /one\.example/);
+    for (const take of undo) take();
+    assert.match(await ask("one.example"), /Not Found/);
+    named.stop();
+  });
+
+  it("speaks TLS on https listeners", async () => {
+    const listen = [
+      { type: "http", port: 0 },
+      { type: "https", port: 0 },
+    ];
+    const server = await startTestServer({ listen });
+    const port = server.server.listening[1].port;
+    const request = httpsRequest({
+      port,
+      path: "/ws",
+      rejectUnauthorized: false,
+      ALPNProtocols: ["http/1.1"],
+    });
+    request.end();
+    const [response] = await once(request, "response");
+    assert.equal(response.statusCode, 426);
+    response.resume();
+    await server.stop();
+  });
+});
