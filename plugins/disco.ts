@@ -1,6 +1,6 @@
 /** Service Discovery: XEP-0030, and contact addresses of the service: XEP-0157. */
 import {
-  type DiscoIdentity,
+  type Announced,
   definePlugin,
   type Element,
   type IqHandler,
@@ -66,10 +66,12 @@ export default definePlugin<Options>({
   options,
   setup(ctx, { name, items, contact }) {
     announce(ctx, name);
+    const form = contactForm(contact);
+    if (form) ctx.form(form);
     for (const item of items) ctx.item({ jid: Jid.parse(item.jid), name: item.name });
     const info = { type: "get", ns: NS_INFO, name: "query" } as const;
     const list = { type: "get", ns: NS_ITEMS, name: "query" } as const;
-    ctx.iq({ ...info, to: "server" }, (_, query) => serverInfo(ctx, query, contact));
+    ctx.iq({ ...info, to: "server" }, (_, query) => serverInfo(ctx, query));
     ctx.iq({ ...list, to: "server" }, (_, query) => serverItems(ctx, query));
     ctx.iq({ ...info, to: "account" }, (iq, query) => accountInfo(ctx, iq, query));
     ctx.iq({ ...list, to: "account", missing: true }, (iq, query) => accountItems(ctx, iq, query));
@@ -88,9 +90,9 @@ function announce(ctx: PluginContext, name: string): void {
 }
 
 /** XEP-0030 §3.1 */
-function serverInfo(ctx: PluginContext, query: Element, contact: Options["contact"]): Element {
+function serverInfo(ctx: PluginContext, query: Element): Element {
   refuseNode(query);
-  return infoElement(ctx.announced("server"), contactForm(contact));
+  return infoElement(ctx.announced("server"));
 }
 
 /** §4.1 */
@@ -107,11 +109,11 @@ function serverItems(ctx: PluginContext, query: Element): Element {
 async function accountInfo(ctx: PluginContext, { from, to }: Iq, query: Element): Promise<Element> {
   if (!(await maySeePresence(ctx, to, from))) throw new StanzaError("service-unavailable");
   refuseNode(query);
-  const { identities, features } = ctx.announced("account");
-  if (await ctx.account(to)) return infoElement({ identities, features });
+  const announced = ctx.announced("account");
+  if (await ctx.account(to)) return infoElement(announced);
   // The account of an anonymous session is not stored; only its owner gets here.
-  const others = identities.filter(({ category }) => category !== "account");
-  return infoElement({ identities: [{ category: "account", type: "anonymous" }, ...others], features });
+  const others = announced.identities.filter(({ category }) => category !== "account");
+  return infoElement({ ...announced, identities: [{ category: "account", type: "anonymous" }, ...others] });
 }
 
 /** §4.1; §8: those who may not see the account's presence get the empty list, as for an account that does not exist. */
@@ -128,16 +130,13 @@ function refuseNode(query: Element): void {
   if (query.attrs.node !== undefined) throw new StanzaError("item-not-found");
 }
 
-function infoElement(
-  { identities, features }: { identities: DiscoIdentity[]; features: string[] },
-  form?: Element,
-): Element {
+function infoElement({ identities, features, forms }: Announced): Element {
   return xml(
     "query",
     { xmlns: NS_INFO },
     ...identities.map(({ category, type, name }) => xml("identity", { category, type, name })),
     ...features.map((feature) => xml("feature", { var: feature })),
-    form,
+    ...forms,
   );
 }
 

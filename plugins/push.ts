@@ -40,7 +40,7 @@ export default definePlugin<PushOptions>({
     ctx.hook("session:detached", ({ session, unacknowledged }) => toSleeper(session, unacknowledged));
     // §7
     ctx.hook("stanza:deliver", ({ account, stanza }) => {
-      const node = stanza.kind === "message" ? affiliationLost(stanza) : undefined;
+      const node = stanza.kind === "message" && stanza.type !== "chat" ? affiliationLost(stanza) : undefined;
       return node === undefined || !stanza.from
         ? undefined
         : registrations.disable(account, { jid: stanza.from.text, node });

@@ -1,61 +1,90 @@
 // Makes a checkout ready: installs what package-lock.json names and is missing, and builds what changed.
 // No dependencies: it runs before there are any.
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const [major] = process.versions.node.split(".");
-if (Number(major) < 20) {
-  console.error(`Sluice needs Node.js 20 or later; this is ${process.version}.`);
+const at = (...path) => join(root, ...path);
+const SOURCES = ["src", "plugins", "spec", "bench"];
+/** Made when a build has succeeded; TypeScript's own file is also there after one that has not. */
+const STAMP = at("dist/.built");
+
+const [major, minor] = process.versions.node.split(".").map(Number);
+if (major < 20 || (major === 20 && minor < 11)) {
+  console.error(`Sluice needs Node.js 20.11 or later; this is ${process.version}.`);
   process.exit(3);
 }
 
 function run(what, command, args) {
   console.log(what);
-  const { status, error } = spawnSync(command, args, { cwd: root, stdio: "inherit" });
-  if (error || status !== 0) {
+  const { status, signal, error } = spawnSync(command, args, { cwd: root, stdio: "inherit" });
+  if (error?.code === "ENOENT") {
     console.error(
-      `"${command} ${args.join(" ")}" failed${error ? `: ${error.message}` : ""}; what it printed says why.`,
+      `${command} is not to be found. It comes with Node.js: install it, or add its folder to PATH.`,
     );
-    process.exit(status || 1);
+    process.exit(3);
   }
+  if (status === 0) return;
+  const why = error?.message ?? signal ?? `exit code ${status}`;
+  console.error(`"${[command, ...args].join(" ")}" failed (${why}); what it printed says why.`);
+  process.exit(status || 1);
 }
+
+const packages = (file) => JSON.parse(readFileSync(file, "utf8")).packages;
 
 /** Every package of the lock file stands in node_modules, in the version it names. */
 function installed() {
-  const done = join(root, "node_modules/.package-lock.json");
+  const done = at("node_modules/.package-lock.json");
   if (!existsSync(done)) return false;
-  const wanted = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")).packages;
-  const there = JSON.parse(readFileSync(done, "utf8")).packages;
-  return Object.entries(wanted).every(
-    ([path, { version, optional }]) => path === "" || optional || there[path]?.version === version,
-  );
+  const there = packages(done);
+  return Object.entries(packages(at("package-lock.json"))).every(([path, { version, optional }]) => {
+    if (path === "" || (optional && !there[path])) return true;
+    return there[path]?.version === version && existsSync(at(path, "package.json"));
+  });
 }
 
+/** Of the folders too: theirs changes when a file in them goes. */
 function newest(folder) {
-  let time = 0;
-  for (const entry of readdirSync(join(root, folder), { withFileTypes: true, recursive: true })) {
-    if (entry.isFile())
-      time = Math.max(time, statSync(join(entry.parentPath ?? entry.path, entry.name)).mtimeMs);
-  }
+  let time = statSync(at(folder)).mtimeMs;
+  for (const entry of readdirSync(at(folder), { withFileTypes: true, recursive: true }))
+    time = Math.max(time, statSync(join(entry.parentPath ?? entry.path, entry.name)).mtimeMs);
   return time;
 }
 
 function built() {
-  const stamp = join(root, "dist/.tsbuildinfo");
-  if (!existsSync(stamp) || !existsSync(join(root, "dist/src/main.js"))) return false;
-  const time = statSync(stamp).mtimeMs;
-  const sources = ["src", "plugins", "spec", "bench"].map(newest);
-  return Math.max(...sources, statSync(join(root, "tsconfig.json")).mtimeMs) <= time;
+  if (!existsSync(STAMP) || !existsSync(at("dist/src/main.js"))) return false;
+  const others = ["tsconfig.json", "node_modules/.package-lock.json"].map(
+    (file) => statSync(at(file)).mtimeMs,
+  );
+  return Math.max(...SOURCES.map(newest), ...others) <= statSync(STAMP).mtimeMs;
+}
+
+/** What was built from a source that is gone would still be run: specs, plugins. */
+function removeOrphans() {
+  for (const folder of SOURCES.filter((name) => existsSync(at("dist", name)))) {
+    for (const file of readdirSync(at("dist", folder), { recursive: true, encoding: "utf8" })) {
+      const source = /^(.+)\.js(\.map)?$/.exec(file)?.[1];
+      if (source !== undefined && !existsSync(at(folder, `${source}.ts`))) rmSync(at("dist", folder, file));
+    }
+  }
 }
 
 if (!installed()) {
-  run("Installing packages (SQLite is compiled where no ready one can be had: about a minute) …", "npm", [
-    "ci",
-    "--no-audit",
-    "--no-fund",
-  ]);
+  // Also where NODE_ENV is production: the compiler is needed to build.
+  const args = ["ci", "--include=dev", "--no-audit", "--no-fund"];
+  run(
+    "Installing packages (SQLite is compiled where no ready one can be had: about a minute) …",
+    "npm",
+    args,
+  );
 }
-if (!built()) run("Building …", process.execPath, [join(root, "node_modules/typescript/bin/tsc")]);
+if (!built()) {
+  const began = Date.now();
+  run("Building …", process.execPath, [at("node_modules/typescript/bin/tsc")]);
+  removeOrphans();
+  writeFileSync(STAMP, "");
+  // A source that was saved meanwhile is newer than what was built from it.
+  utimesSync(STAMP, began / 1000, began / 1000);
+}

@@ -150,6 +150,8 @@ export class Server {
       turns: new KeyedTurns(),
       routes: http.routes,
       webAddress: (domain) => this.#webAddress(domain),
+      localWebAddress: (domain) => this.#localWebAddress(domain),
+      dataFolder: config.data,
       log,
     };
     for (const domain of domains.values()) {
@@ -217,6 +219,13 @@ export class Server {
     return https && new URL(`https://${domainToASCII(domain)}:${https.port}`).origin;
   }
 
+  /** RFC 6761 §6.3: the name `localhost` never leaves the machine, so neither does what is sent there. */
+  #localWebAddress(domain: string): string | undefined {
+    if (domain !== "localhost" || this.config.http.url !== undefined) return undefined;
+    const http = this.listening.find(({ type, host }) => type === "http" && isLoopback(host));
+    return http && `http://localhost:${http.port}`;
+  }
+
   async #listen(hosts: StreamHosts, tls: TlsSettings, http: HttpServer): Promise<void> {
     const { config } = this;
     const options: TcpOptions = {
@@ -268,6 +277,10 @@ export class Server {
       }
     }
   }
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || host.startsWith("127.");
 }
 
 async function streamHosts(

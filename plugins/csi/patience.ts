@@ -1,17 +1,10 @@
 import type { Receipt, Session, Stanza, Valve } from "../../src/plugin/api.js";
+import type { CsiOptions } from "./options.js";
 import { subjectOf } from "./subject.js";
 
 interface Held {
   stanza: Stanza;
   receipt: Receipt | undefined;
-}
-
-/** What is kept back, and how much of it. */
-export interface PatienceOptions {
-  presence: boolean;
-  chatStates: boolean;
-  notifications: boolean;
-  maxHeld: number;
 }
 
 /**
@@ -24,7 +17,7 @@ export class Patience implements Valve {
 
   constructor(
     private readonly session: Pick<Session, "write">,
-    private readonly options: PatienceOptions,
+    private readonly options: CsiOptions,
   ) {}
 
   keeps(stanza: Stanza, receipt: Receipt | undefined): boolean {

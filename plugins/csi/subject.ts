@@ -1,5 +1,5 @@
 import { type Element, isElement, type Stanza } from "../../src/plugin/api.js";
-import type { PatienceOptions } from "./patience.js";
+import type { CsiOptions } from "./options.js";
 
 const NS_CHAT_STATES = "http://jabber.org/protocol/chatstates";
 const NS_HINTS = "urn:xmpp:hints";
@@ -8,11 +8,13 @@ const NS_FORWARD = "urn:xmpp:forward:0";
 const NS_EVENT = "http://jabber.org/protocol/pubsub#event";
 const NS_MUC_USER = "http://jabber.org/protocol/muc#user";
 
+type Choice = Omit<CsiOptions, "maxHeld">;
+
 /**
  * What a stanza tells the latest of, if it can wait: a later one of the same subject takes its place. Undefined: the client
  * is to have it at once. XEP-0352 §3.2
  */
-export function subjectOf(stanza: Stanza, options: Omit<PatienceOptions, "maxHeld">): string | undefined {
+export function subjectOf(stanza: Stanza, options: Choice): string | undefined {
   switch (stanza.kind) {
     case "presence":
       return options.presence ? presenceSubject(stanza) : undefined;
@@ -33,10 +35,7 @@ function presenceSubject(presence: Stanza): string | undefined {
   return `presence ${presence.from} ${presence.to?.bareText}`;
 }
 
-function messageSubject(
-  message: Stanza,
-  { chatStates, notifications }: Omit<PatienceOptions, "maxHeld">,
-): string | undefined {
+function messageSubject(message: Stanza, { chatStates, notifications }: Choice): string | undefined {
   if (message.type === "error") return undefined;
   const children = message.children.filter(isElement);
   if (notifications && children.length > 0) {

@@ -7,7 +7,7 @@ import { Place } from "./place.js";
 import { RawClient } from "./raw-client.js";
 import { MAIN, SluiceProcess, within } from "./sluice-process.js";
 
-const ADDRESS = /^\S+ is no account address: write name@domain.*\n$/;
+const ADDRESS = /^.+ is no account address: write name@domain.*\n$/;
 const NOT_SERVED = /^\S+ is not served here; .*\n$/;
 const NO_PASSWORD = /^This cannot be a password: .*\n$/;
 
@@ -180,7 +180,7 @@ describe("sluice user", () => {
     it("imports accounts that may log in at once", async () => {
       assert.equal(await mayLogIn("romeo", "secret", port), false);
       const file = join(place.path, "people.tsv");
-      await writeFile(file, "romeo@localhost\tsecret\r\njuliet@localhost\twith\ttab\r\n");
+      await writeFile(file, "romeo@localhost\tsecret\r\njuliet@localhost\twith spaces \r\n");
       const { code, stdout } = await place.run(["user", "import", file]);
       assert.deepEqual([code, stdout], [0, "Added 2 accounts.\n"]);
       const romeo = await RawClient.online(port, { name: "romeo" });

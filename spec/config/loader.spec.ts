@@ -31,6 +31,8 @@ describe("loadConfig", () => {
         [
           ["c2s", 5222],
           ["c2s-tls", 5223],
+          ["http", 5280],
+          ["https", 5281],
         ],
       );
       assert.equal(config.stream.maxStanzaSize, 256 * 1024);
@@ -159,7 +161,7 @@ describe("loadConfig", () => {
         "test.yaml:6: storage.url: expected the address of the database, such as postgres://user:password@host/database",
         "test.yaml:8: storage.pool.min: expected at most storage.pool.max, which is 10",
         "test.yaml:9: storage.urll: unknown option, did you mean url?",
-        'test.yaml:12: listen.1.type: expected c2s or c2s-tls, found "c2z"',
+        'test.yaml:12: listen.1.type: expected c2s, c2s-tls, http or https, found "c2z"',
         "test.yaml:13: listen.2: expected another port: 127.0.0.1 port 5222 is taken by an entry above",
       ]);
     });

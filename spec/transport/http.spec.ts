@@ -195,7 +195,6 @@ describe("The HTTP server", () => {
       port,
       path: "/ws",
       rejectUnauthorized: false,
-      ALPNProtocols: ["http/1.1"],
     });
     request.end();
     const [response] = await once(request, "response");

@@ -1,6 +1,7 @@
 import { refuseIfServed } from "../admin/control.js";
 import { createLogger, type RootLogger } from "../log.js";
 import { Server } from "../server.js";
+import { version } from "../version.js";
 import type { ReadConfig } from "./config.js";
 import { reloadAtHangUp } from "./reload.js";
 import { stopSignal } from "./stop-signals.js";
@@ -21,6 +22,7 @@ export async function startServer(read: ReadConfig): Promise<void> {
     const server = await starting;
     // Not before: a start that hangs must end at once, and has nothing to put away yet.
     const told = stopSignal();
+    log.info({ version, listening: server.listening }, "started");
     greet(server);
     await stop(server, await told, log);
   } finally {

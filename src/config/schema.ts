@@ -356,6 +356,8 @@ const plugins = z.preprocess(
       carbons: on().describe("Gives all clients of an account copies of its conversations (XEP-0280)."),
       csi: on().describe("Leaves clients in peace that nobody looks at (XEP-0352)."),
       push: on().describe("Has mobile clients woken when messages wait for them (XEP-0357)."),
+      upload: on().describe("Takes files that people send each other (XEP-0363)."),
+      webchat: on().describe("A client for web browsers, at the address of the http and https listeners."),
       register: pluginSetting
         .prefault(false)
         .describe("Lets people make accounts and change passwords from their client (XEP-0077)."),

@@ -79,6 +79,13 @@ export interface DiscoIdentity {
   name?: string;
 }
 
+/** What service discovery tells of a domain or its accounts. */
+export interface Announced {
+  identities: DiscoIdentity[];
+  features: string[];
+  forms: Element[];
+}
+
 /** What a plugin gets for one domain. All that is registered through it is undone when the plugin stops. */
 export interface PluginContext {
   readonly name: string;
@@ -101,13 +108,22 @@ export interface PluginContext {
   /** The https address at which clients find those paths, without a slash at its end; known once the server listens. */
   readonly webAddress: string | undefined;
   /**
+   * The http address of the same for the domain `localhost`, which programs on this machine reach without a certificate
+   * that they would have to trust; undefined for all other domains, and where `http.url` says something else.
+   */
+  readonly localWebAddress: string | undefined;
+  /** The folder `data` of the configuration. What a plugin keeps there goes into a folder that is named after it. */
+  readonly dataFolder: string;
+  /**
    * Announces a namespace in service discovery (XEP-0030): `server` = of the domain (default), `account` = of each
    * account's bare JID.
    */
   feature(namespace: string, of?: "server" | "account"): void;
   identity(identity: DiscoIdentity, of?: "server" | "account"): void;
+  /** A data form among what is announced (XEP-0128): an `<x/>` whose FORM_TYPE nobody else uses. */
+  form(form: Element, of?: "server" | "account"): void;
   /** What is announced by everything loaded on this domain. */
-  announced(of: "server" | "account"): { identities: DiscoIdentity[]; features: string[] };
+  announced(of: "server" | "account"): Announced;
   /** Other entities of this server, for disco#items of the domain. */
   item(item: { jid: Jid; name?: string }): void;
   items(): readonly { jid: Jid; name?: string }[];

@@ -8,10 +8,19 @@ import type { Sessions } from "../session/session.js";
 import type { AccountCache } from "../storage/account-cache.js";
 import type { Account, Storage } from "../storage/types.js";
 import type { HttpRoute, HttpRoutes } from "../transport/http-route.js";
+import type { Element } from "../xml/element.js";
 import { StanzaError } from "../xmpp/errors.js";
 import type { Jid } from "../xmpp/jid.js";
 import type { Stanza } from "../xmpp/stanza.js";
-import type { DiscoIdentity, IqHandler, IqRoute, KeyValueStore, NonzaHandler, PluginContext } from "./api.js";
+import type {
+  Announced,
+  DiscoIdentity,
+  IqHandler,
+  IqRoute,
+  KeyValueStore,
+  NonzaHandler,
+  PluginContext,
+} from "./api.js";
 import type { KeyedTurns } from "./keyed-turns.js";
 
 /** What the server hands to every plugin. */
@@ -24,6 +33,8 @@ export interface ContextParts {
   turns: KeyedTurns;
   routes: HttpRoutes;
   webAddress(domain: string): string | undefined;
+  localWebAddress(domain: string): string | undefined;
+  dataFolder: string;
   /** SCRAM iteration count of new passwords. */
   iterations: number;
   log: Logger;
@@ -72,6 +83,14 @@ export class DomainContext implements PluginContext {
     return this.parts.webAddress(this.domain);
   }
 
+  get localWebAddress(): string | undefined {
+    return this.parts.localWebAddress(this.domain);
+  }
+
+  get dataFolder(): string {
+    return this.parts.dataFolder;
+  }
+
   nonza(kind: { ns: string; name: string }, handler: NonzaHandler): void {
     this.onStop(this.host.nonzas.add(kind, handler));
   }
@@ -84,8 +103,13 @@ export class DomainContext implements PluginContext {
     this.#add(this.host.identities[of], identity);
   }
 
-  announced(of: Side): { identities: DiscoIdentity[]; features: string[] } {
-    return { identities: [...this.host.identities[of]], features: [...this.host.features[of]].sort() };
+  form(form: Element, of: Side = "server"): void {
+    this.#add(this.host.forms[of], form);
+  }
+
+  announced(of: Side): Announced {
+    const { identities, features, forms } = this.host;
+    return { identities: [...identities[of]], features: [...features[of]].sort(), forms: [...forms[of]] };
   }
 
   item(item: { jid: Jid; name?: string }): void {

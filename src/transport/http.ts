@@ -65,6 +65,8 @@ export class HttpServer {
       },
       (request, response) => void this.#serve(request, response),
     );
+    // It never listens by itself, but begins with this to look after its timeouts.
+    this.#server.emit("listening");
     this.#server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket as Socket, head));
   }
 
@@ -84,6 +86,7 @@ export class HttpServer {
   /** Ends all connections, also those with a request under way. */
   stop(): void {
     this.#server.closeAllConnections();
+    this.#server.close();
   }
 
   async #serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {

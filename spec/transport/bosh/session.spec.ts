@@ -302,7 +302,7 @@ describe("BOSH (XEP-0124, XEP-0206)", () => {
     it("lets through who has the next key, and goes on with a new sequence", async () => {
       const [k1, k2, k3] = keys("seed", 3);
       const [n1, n2] = keys("another", 2);
-      const session = await RawBosh.begin(server.webPort, { newkey: k3 });
+      const session = await RawBosh.begin(server.webPort, { newkey: k3, wait: 1 });
       assert.equal((await session.send("", { key: k2 })).body.attrs.type, undefined);
       assert.equal((await session.send("", { key: k1, newkey: n2 })).body.attrs.type, undefined);
       assert.equal((await session.send("", { key: n1 })).body.attrs.type, undefined);
@@ -345,7 +345,7 @@ describe("BOSH (XEP-0124, XEP-0206)", () => {
     });
 
     it("are told when the server stops, and no session begins any more", async () => {
-      const own = await startTestServer();
+      const own = await startTestServer({ stream: { closeTimeout: "200ms" } });
       await own.createAccount(Jid.parse("romeo@localhost"), "password");
       const session = await RawBosh.logIn(own.webPort, "romeo");
       const held = session.send();

@@ -1,0 +1,138 @@
+import { type FileHandle, mkdir, open, opendir, readFile, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { Place } from "./place.js";
+
+/** What is kept of a file besides its bytes. */
+export interface About extends Place {
+  size: number;
+  type: string;
+  /** Bare JID. */
+  owner: string;
+  /** ms since 1970 */
+  until: number;
+}
+
+export interface Found {
+  about: About;
+  content: FileHandle;
+}
+
+/** There is such an upload already, or it is under way. */
+export class TakenError extends Error {}
+
+const PRIVATE_FOLDER = 0o700;
+const PRIVATE_FILE = 0o600;
+
+/**
+ * Uploads on the disk. Each is a folder of two files, `<first two digits of the id>/<id>/{content,about.json}`. It is
+ * written under `incoming`, and appears and vanishes as a whole by being renamed.
+ */
+export class UploadFolder {
+  private constructor(private readonly root: string) {}
+
+  static async open(root: string): Promise<UploadFolder> {
+    await mkdir(join(root, "incoming"), { recursive: true, mode: PRIVATE_FOLDER });
+    return new UploadFolder(root);
+  }
+
+  /**
+   * Keeps a file once all of it is there and on the disk. Leaves nothing behind when it fails.
+   * @param about `size` bytes have to come, no more and no less.
+   * @throws TakenError, and whatever the stream or the disk fails with.
+   */
+  async add(about: About, content: Readable, signal: AbortSignal): Promise<void> {
+    if (await exists(this.#place(about.id))) throw new TakenError();
+    const draft = this.#draft(about.id);
+    await mkdir(draft, { mode: PRIVATE_FOLDER }).catch(taken);
+    try {
+      await writeWhole(join(draft, "content"), content, about.size, signal);
+      await writeWhole(join(draft, "about.json"), [JSON.stringify(about)], undefined, signal);
+      await mkdir(join(this.root, about.id.slice(0, 2)), { recursive: true, mode: PRIVATE_FOLDER });
+      // Fails where there is one: a folder that is not empty is never replaced.
+      await rename(draft, this.#place(about.id)).catch(taken);
+    } catch (error) {
+      await rm(draft, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  /** Whoever asks closes `content`. Undefined when there is none. */
+  async find(id: string): Promise<Found | undefined> {
+    const about = await this.about(id);
+    if (!about) return undefined;
+    const content = await open(join(this.#place(id), "content")).catch(absent);
+    return content && { about, content };
+  }
+
+  async about(id: string): Promise<About | undefined> {
+    const text = await readFile(join(this.#place(id), "about.json"), "utf8").catch(absent);
+    return text === undefined ? undefined : (JSON.parse(text) as About);
+  }
+
+  async remove(id: string): Promise<void> {
+    const gone = this.#draft(id);
+    await rename(this.#place(id), gone).catch(absent);
+    await rm(gone, { recursive: true, force: true });
+  }
+
+  /** The ids of all uploads, read from the disk as they are asked for. */
+  async *ids(): AsyncGenerator<string> {
+    for await (const shelf of await opendir(this.root)) {
+      if (!/^[0-9a-f]{2}$/.test(shelf.name)) continue;
+      for await (const { name } of await opendir(join(this.root, shelf.name))) yield name;
+    }
+  }
+
+  /** The ids of what was begun and never finished before a time, since the server died meanwhile. */
+  async *leftOver(before: number): AsyncGenerator<string> {
+    const incoming = join(this.root, "incoming");
+    for await (const { name } of await opendir(incoming)) {
+      const found = await stat(join(incoming, name)).catch(absent);
+      if (found && found.mtimeMs < before) yield name;
+    }
+  }
+
+  /** Removes what `leftOver` found. */
+  async clear(id: string): Promise<void> {
+    await rm(this.#draft(id), { recursive: true, force: true });
+  }
+
+  #place(id: string): string {
+    return join(this.root, id.slice(0, 2), id);
+  }
+
+  #draft(id: string): string {
+    return join(this.root, "incoming", id);
+  }
+}
+
+async function writeWhole(
+  path: string,
+  content: Readable | string[],
+  size: number | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const file = await open(path, "wx", PRIVATE_FILE);
+  try {
+    await pipeline(content, file.createWriteStream({ autoClose: false }), { signal });
+    const { size: written } = await file.stat();
+    if (size !== undefined && written !== size) throw new Error(`${written} bytes came instead of ${size}`);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(absent)) !== undefined;
+}
+
+function absent(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== "ENOENT") throw error;
+}
+
+function taken(error: NodeJS.ErrnoException): never {
+  throw error.code === "EEXIST" || error.code === "ENOTEMPTY" ? new TakenError() : error;
+}

@@ -1,0 +1,103 @@
+import {
+  HttpError,
+  type HttpRequest,
+  type HttpResponse,
+  Jid,
+  type PluginContext,
+} from "../../src/plugin/api.js";
+import type { Allowance } from "./allowance.js";
+import { TakenError, type UploadFolder } from "./folder.js";
+import { parseMediaType } from "./media-type.js";
+import { parsePlace } from "./place.js";
+import type { Signature, Slot } from "./signature.js";
+
+/** ms without a single byte after which an upload is given up. */
+const STALLED = 60_000;
+/** ms that the largest upload may take over the slowest line. */
+export const LONGEST_UPLOAD = 3_600_000;
+const UNKNOWN_TYPE = "application/octet-stream";
+
+interface Parts {
+  folder: UploadFolder;
+  allowance: Allowance;
+  signature: Signature;
+  /** Of all uploads, with a slash at its end. */
+  path: string;
+}
+
+/** Takes files for the slots that were given out: XEP-0363 §7. */
+export class Uploads {
+  readonly #underWay = new Set<Promise<void>>();
+  readonly #stopping = new AbortController();
+
+  constructor(
+    private readonly ctx: PluginContext,
+    private readonly parts: Parts,
+  ) {}
+
+  async receive(request: HttpRequest, response: HttpResponse): Promise<void> {
+    const slot = this.#slotOf(request);
+    const type = checkHeaders(request, slot);
+    const work = this.#store(slot, type, request);
+    this.#underWay.add(work);
+    try {
+      await work;
+    } finally {
+      this.#underWay.delete(work);
+    }
+    // §7
+    response.writeHead(201).end();
+  }
+
+  /** Ends when nothing is written any more. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await Promise.allSettled(this.#underWay);
+  }
+
+  #slotOf({ path, incoming }: HttpRequest): Slot {
+    const place = parsePlace(path.slice(this.parts.path.length));
+    if (!place) throw new HttpError(404);
+    const signed = (incoming.url ?? "").split("?")[1] ?? "";
+    const slot = this.parts.signature.read(place, signed);
+    if (!slot) throw new HttpError(403);
+    if (slot.beginBefore <= Date.now()) throw new HttpError(410);
+    return slot;
+  }
+
+  async #store(slot: Slot, type: string, { incoming }: HttpRequest): Promise<void> {
+    const account = await this.ctx.account(Jid.parse(slot.owner));
+    if (!account) throw new HttpError(403);
+    const { id, name, size, owner, until } = slot;
+    incoming.setTimeout(STALLED, () => incoming.destroy());
+    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(LONGEST_UPLOAD)]);
+    try {
+      await this.parts.folder.add({ id, name, size, type, owner, until }, incoming, signal);
+    } catch (error) {
+      throw toHttpError(error, incoming.complete);
+    } finally {
+      incoming.setTimeout(0);
+    }
+    await this.parts.allowance.settle(account, { id, size, until }, Date.now());
+  }
+}
+
+/** §7: size and type have to be those of the slot. @returns the type. */
+function checkHeaders({ headers }: HttpRequest, slot: Slot): string {
+  const length = headers["content-length"];
+  if (length === undefined) throw new HttpError(411);
+  if (Number(length) !== slot.size) throw new HttpError(Number(length) > slot.size ? 413 : 400);
+  if (headers["content-encoding"] !== undefined) throw new HttpError(415);
+  const type = parseMediaType(headers["content-type"] ?? UNKNOWN_TYPE);
+  if (type === undefined || (slot.type !== undefined && type !== slot.type)) throw new HttpError(415);
+  return type;
+}
+
+function toHttpError(error: unknown, arrived: boolean): unknown {
+  if (error instanceof TakenError) return new HttpError(409);
+  const { code } = error as NodeJS.ErrnoException;
+  // RFC 4918 §11.5
+  if (code === "ENOSPC" || code === "EDQUOT") return new HttpError(507);
+  // The connection broke, stalled or took too long, or the server stops: nobody's fault here.
+  return arrived ? error : new HttpError(408);
+}
