@@ -33,7 +33,7 @@ export default definePlugin<UploadOptions>({
 
     const uploads = new Uploads(ctx, { folder, allowance, signature, path });
     const downloads = new Downloads(folder, path);
-    // §9: pages of web sites have to be able to do both.
+    // §8: pages of web sites have to be able to do both.
     ctx.http({ method: "PUT", path, cors: true, handler: (...both) => uploads.receive(...both) });
     ctx.http({ method: "GET", path, cors: true, handler: (...both) => downloads.answer(...both) });
     ctx.onStop(() => uploads.stop());

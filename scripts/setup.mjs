@@ -45,35 +45,35 @@ function installed() {
   });
 }
 
-/** Of the folders too: theirs changes when a file in them goes. */
+const under = (folder) => readdirSync(folder, { recursive: true, encoding: "utf8" });
+
 function newest(folder) {
-  let time = statSync(at(folder)).mtimeMs;
-  for (const entry of readdirSync(at(folder), { withFileTypes: true, recursive: true }))
-    time = Math.max(time, statSync(join(entry.parentPath ?? entry.path, entry.name)).mtimeMs);
-  return time;
+  const sources = under(at(folder)).filter((file) => file.endsWith(".ts"));
+  return Math.max(0, ...sources.map((file) => statSync(at(folder, file)).mtimeMs));
+}
+
+/** What was built from a source that is gone would still be run: specs, plugins. */
+function orphans() {
+  return SOURCES.filter((folder) => existsSync(at("dist", folder))).flatMap((folder) =>
+    under(at("dist", folder))
+      .filter((file) => /\.js(\.map)?$/.test(file))
+      .filter((file) => !existsSync(at(folder, file.replace(/\.js(\.map)?$/, ".ts"))))
+      .map((file) => at("dist", folder, file)),
+  );
 }
 
 function built() {
-  if (!existsSync(STAMP) || !existsSync(at("dist/src/main.js"))) return false;
+  if (!existsSync(STAMP) || !existsSync(at("dist/src/main.js")) || orphans().length > 0) return false;
   const others = ["tsconfig.json", "node_modules/.package-lock.json"].map(
     (file) => statSync(at(file)).mtimeMs,
   );
   return Math.max(...SOURCES.map(newest), ...others) <= statSync(STAMP).mtimeMs;
 }
 
-/** What was built from a source that is gone would still be run: specs, plugins. */
-function removeOrphans() {
-  for (const folder of SOURCES.filter((name) => existsSync(at("dist", name)))) {
-    for (const file of readdirSync(at("dist", folder), { recursive: true, encoding: "utf8" })) {
-      const source = /^(.+)\.js(\.map)?$/.exec(file)?.[1];
-      if (source !== undefined && !existsSync(at(folder, `${source}.ts`))) rmSync(at("dist", folder, file));
-    }
-  }
-}
-
 if (!installed()) {
-  // Also where NODE_ENV is production: the compiler is needed to build.
-  const args = ["ci", "--include=dev", "--no-audit", "--no-fund"];
+  // Not `npm ci`: it refuses a lock file that lacks packages which only other operating systems need. The versions are
+  // those of the lock file, which stays as it is. --include=dev: to build, also where NODE_ENV is production.
+  const args = ["install", "--no-save", "--include=dev", "--no-audit", "--no-fund"];
   run(
     "Installing packages (SQLite is compiled where no ready one can be had: about a minute) …",
     "npm",
@@ -83,7 +83,7 @@ if (!installed()) {
 if (!built()) {
   const began = Date.now();
   run("Building …", process.execPath, [at("node_modules/typescript/bin/tsc")]);
-  removeOrphans();
+  for (const file of orphans()) rmSync(file);
   writeFileSync(STAMP, "");
   // A source that was saved meanwhile is newer than what was built from it.
   utimesSync(STAMP, began / 1000, began / 1000);

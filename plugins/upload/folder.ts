@@ -42,13 +42,13 @@ export class UploadFolder {
    * @param about `size` bytes have to come, no more and no less.
    * @throws TakenError, and whatever the stream or the disk fails with.
    */
-  async add(about: About, content: Readable, signal: AbortSignal): Promise<void> {
+  async add(about: About, content: Readable): Promise<void> {
     if (await exists(this.#place(about.id))) throw new TakenError();
     const draft = this.#draft(about.id);
     await mkdir(draft, { mode: PRIVATE_FOLDER }).catch(taken);
     try {
-      await writeWhole(join(draft, "content"), content, about.size, signal);
-      await writeWhole(join(draft, "about.json"), [JSON.stringify(about)], undefined, signal);
+      await writeWhole(join(draft, "content"), content, about.size);
+      await writeWhole(join(draft, "about.json"), [JSON.stringify(about)]);
       await mkdir(join(this.root, about.id.slice(0, 2)), { recursive: true, mode: PRIVATE_FOLDER });
       // Fails where there is one: a folder that is not empty is never replaced.
       await rename(draft, this.#place(about.id)).catch(taken);
@@ -108,15 +108,10 @@ export class UploadFolder {
   }
 }
 
-async function writeWhole(
-  path: string,
-  content: Readable | string[],
-  size: number | undefined,
-  signal: AbortSignal,
-): Promise<void> {
+async function writeWhole(path: string, content: Readable | string[], size?: number): Promise<void> {
   const file = await open(path, "wx", PRIVATE_FILE);
   try {
-    await pipeline(content, file.createWriteStream({ autoClose: false }), { signal });
+    await pipeline(content, file.createWriteStream({ autoClose: false }));
     const { size: written } = await file.stat();
     if (size !== undefined && written !== size) throw new Error(`${written} bytes came instead of ${size}`);
     await file.datasync();

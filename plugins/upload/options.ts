@@ -27,7 +27,7 @@ export const uploadOptions = z.strictObject({
   keep: duration({ min: MINUTE, max: 3650 * DAY })
     .prefault("30d")
     .describe("How long a file is kept; then it is removed."),
-  // §9 recommends about 300 seconds.
+  // XEP-0363 §8 recommends about 300 seconds.
   slotTimeout: duration({ min: 1000, max: DAY })
     .prefault("5m")
     .describe("How long a client may take from being told where to upload a file until it begins."),

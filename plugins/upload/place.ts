@@ -16,11 +16,12 @@ export function newId(): string {
 }
 
 /**
- * A file's name without what would not survive in a path: slashes, control characters, and the names of folders.
+ * A file's name without what would not survive in a path: slashes, control characters, what turns the direction of
+ * writing around, and the names of folders.
  * @returns undefined when nothing is left, or too much.
  */
 export function cleanName(given: string): string | undefined {
-  const name = given.replace(/[/\\]|\p{C}/gu, "_").trim();
+  const name = given.replace(/[/\\\p{Cc}\p{Cs}\u202a-\u202e\u2066-\u2069]/gu, "_").trim();
   if (name === "" || /^\.+$/.test(name) || Buffer.byteLength(name) > MAX_NAME) return undefined;
   return name;
 }

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import {
   HttpError,
   type HttpRequest,
@@ -27,8 +28,7 @@ interface Parts {
 
 /** Takes files for the slots that were given out: XEP-0363 §7. */
 export class Uploads {
-  readonly #underWay = new Set<Promise<void>>();
-  readonly #stopping = new AbortController();
+  readonly #underWay = new Map<IncomingMessage, Promise<void>>();
 
   constructor(
     private readonly ctx: PluginContext,
@@ -36,14 +36,18 @@ export class Uploads {
   ) {}
 
   async receive(request: HttpRequest, response: HttpResponse): Promise<void> {
+    const { incoming } = request;
     const slot = this.#slotOf(request);
-    const type = checkHeaders(request, slot);
-    const work = this.#store(slot, type, request);
-    this.#underWay.add(work);
+    const work = this.#store(slot, checkHeaders(request, slot), incoming);
+    this.#underWay.set(incoming, work);
+    const late = setTimeout(() => incoming.destroy(), LONGEST_UPLOAD);
+    incoming.setTimeout(STALLED, () => incoming.destroy());
     try {
       await work;
     } finally {
-      this.#underWay.delete(work);
+      clearTimeout(late);
+      incoming.setTimeout(0);
+      this.#underWay.delete(incoming);
     }
     // §7
     response.writeHead(201).end();
@@ -51,8 +55,8 @@ export class Uploads {
 
   /** Ends when nothing is written any more. */
   async stop(): Promise<void> {
-    this.#stopping.abort();
-    await Promise.allSettled(this.#underWay);
+    for (const incoming of this.#underWay.keys()) incoming.destroy();
+    await Promise.allSettled(this.#underWay.values());
   }
 
   #slotOf({ path, incoming }: HttpRequest): Slot {
@@ -65,20 +69,22 @@ export class Uploads {
     return slot;
   }
 
-  async #store(slot: Slot, type: string, { incoming }: HttpRequest): Promise<void> {
+  async #store(slot: Slot, type: string, incoming: IncomingMessage): Promise<void> {
     const account = await this.ctx.account(Jid.parse(slot.owner));
     if (!account) throw new HttpError(403);
+    const { folder, allowance } = this.parts;
     const { id, name, size, owner, until } = slot;
-    incoming.setTimeout(STALLED, () => incoming.destroy());
-    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(LONGEST_UPLOAD)]);
     try {
-      await this.parts.folder.add({ id, name, size, type, owner, until }, incoming, signal);
+      await folder.add({ id, name, size, type, owner, until }, incoming);
     } catch (error) {
       throw toHttpError(error, incoming.complete);
-    } finally {
-      incoming.setTimeout(0);
     }
-    await this.parts.allowance.settle(account, { id, size, until }, Date.now());
+    try {
+      await allowance.settle(account, { id, size, until }, Date.now());
+    } catch (error) {
+      await folder.remove(id);
+      throw error;
+    }
   }
 }
 

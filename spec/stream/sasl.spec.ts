@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHook } from "node:async_hooks";
 import { serverEndPoint } from "../../src/transport/certificate-hash.js";
 import { Jid } from "../../src/xmpp/jid.js";
 import { auth, conditionOf, mechanismsOf, NS_SASL, RawClient } from "../support/raw-client.js";
@@ -238,6 +239,27 @@ describe("SASL on the wire", () => {
       }
       assert.equal(derived[0], derived[2]);
       assert.equal(derived[1], derived[3]);
+    });
+
+    it("works as hard for a user that does not exist as for a wrong password", async () => {
+      const derivations: number[] = [];
+      for (const name of ["romeo", "nobody"]) {
+        let count = 0;
+        // Work in the thread pool; the client's own is not done there.
+        const hook = createHook({
+          init: (_id, type) => {
+            if (type === "PBKDF2REQUEST") count += 1;
+          },
+        });
+        const { client } = await begun();
+        hook.enable();
+        client.write(auth("PLAIN", Buffer.from(`\0${name}\0wrong`)));
+        await client.named("failure");
+        hook.disable();
+        derivations.push(count);
+        await client.drop();
+      }
+      assert.deepEqual(derivations, [1, 1]);
     });
 
     it("keeps the made-up salt of a user that does not exist", async () => {

@@ -46,8 +46,7 @@ describe("TLS", () => {
   }
 
   async function started(): Promise<RawClient> {
-    const client = await RawClient.open(test.port);
-    await client.header(test.domain);
+    const [client] = await takePlaces(test.port, test.domain, 1);
     return client;
   }
 

@@ -118,7 +118,7 @@ describe("An answer to a stanza", () => {
       { ...reply.attrs },
       { xmlns: NS_CLIENT, type: "result", id: "x", from: NURSE.text, to: ROMEO.text },
     );
-    assert.equal(reply.to, ROMEO);
+    assert(reply.to?.equals(ROMEO));
     assert.deepEqual(iq.reply().children, []);
   });
 

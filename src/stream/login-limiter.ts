@@ -4,12 +4,16 @@ import { LRUCache } from "lru-cache";
 export class LoginLimiter {
   readonly #failures: LRUCache<string, { count: number }>;
 
-  /** @param window ms */
+  /**
+   * @param window ms
+   * @param clock in ms
+   */
   constructor(
     private readonly count: number,
     window: number,
+    clock: { now(): number } = performance,
   ) {
-    this.#failures = new LRUCache({ max: 50_000, ttl: window });
+    this.#failures = new LRUCache({ max: 50_000, ttl: window, ttlResolution: 0, perf: clock });
   }
 
   allows(address: string): boolean {

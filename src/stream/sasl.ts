@@ -49,6 +49,7 @@ export const sasl: Feature<ClientStream> = {
 async function step(element: Element, stream: ClientStream): Promise<void> {
   try {
     const outcome = await exchange(element, stream);
+    requireLeave(stream);
     if (outcome.kind === "challenge") send(stream, "challenge", outcome.data);
     else await succeed(outcome, stream);
   } catch (error) {
@@ -77,13 +78,17 @@ async function exchange(element: Element, stream: ClientStream): Promise<Outcome
 }
 
 function begin(element: Element, stream: ClientStream): Mechanism {
-  if (!stream.settings.loginLimiter.allows(stream.remoteAddress))
-    throw new SaslError("temporary-auth-failure");
+  requireLeave(stream);
   const names = offered(stream);
   const found = mechanisms.find(({ name }) => name === element.attrs.mechanism && names.includes(name));
   if (found) return found.create(context(stream, names));
   if (names.length === 0) throw new SaslError("encryption-required");
   throw new SaslError("invalid-mechanism");
+}
+
+/** Asked before an exchange and after each step: guesses that are made at the same time are counted while they run. */
+function requireLeave({ settings, remoteAddress }: ClientStream): void {
+  if (!settings.loginLimiter.allows(remoteAddress)) throw new SaslError("temporary-auth-failure");
 }
 
 function context(stream: ClientStream, names: string[]): AuthContext {
@@ -121,12 +126,15 @@ function send(stream: ClientStream, name: string, data: Buffer | undefined): voi
 }
 
 function fail(error: unknown, stream: ClientStream): void {
+  const { loginLimiter } = stream.settings;
   stream.saslExchange = undefined;
   if (!(error instanceof SaslError)) stream.log.error({ err: error }, "login could not be checked");
-  const condition = error instanceof SaslError ? error.condition : "temporary-auth-failure";
-  stream.connection.write(serialize(xml("failure", { xmlns: NS_SASL }, xml(condition))));
   const isGuess = error instanceof SaslError && error.isGuess;
-  if (isGuess) stream.settings.loginLimiter.failed(stream.remoteAddress);
+  // Once there were too many, it is not told any more whether a guess was right.
+  const isTold = error instanceof SaslError && !(isGuess && !loginLimiter.allows(stream.remoteAddress));
+  const condition = isTold ? error.condition : "temporary-auth-failure";
+  stream.connection.write(serialize(xml("failure", { xmlns: NS_SASL }, xml(condition))));
+  if (isGuess) loginLimiter.failed(stream.remoteAddress);
   stream.log.info({ condition }, "login failed");
   // COMPAT: slixmpp 1.8 tries each -PLUS mechanism with a binding that TLS 1.3 does not have, before it comes to one that
   // works; what teaches nothing about a password counts for less.

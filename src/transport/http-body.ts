@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { HttpError } from "./http-route.js";
+import { HttpError } from "./http-error.js";
 
 /**
  * A request's whole body.

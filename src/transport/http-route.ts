@@ -5,14 +5,6 @@ import type { HttpPeer } from "./http-peer.js";
 export type HttpMethod = "GET" | "POST" | "PUT" | "DELETE" | "PATCH";
 export type HttpResponse = ServerResponse;
 
-/** Thrown by a handler to have the request answered by a status and nothing else. */
-export class HttpError extends Error {
-  constructor(readonly status: number) {
-    super(`HTTP ${status}`);
-    this.name = "HttpError";
-  }
-}
-
 /** A request, as a route's handler sees it. */
 export class HttpRequest {
   readonly method: string;

@@ -7,8 +7,9 @@ import {
 } from "node:http";
 import type { Socket } from "node:net";
 import type { Logger } from "../log.js";
+import { HttpError } from "./http-error.js";
 import { type HttpPeer, HttpPeers } from "./http-peer.js";
-import { HttpError, HttpRequest, type HttpRoute, HttpRoutes } from "./http-route.js";
+import { HttpRequest, type HttpRoute, HttpRoutes } from "./http-route.js";
 import type { TlsSettings } from "./tls.js";
 
 export interface HttpOptions {

@@ -2,8 +2,8 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { WebSocketServer } from "ws";
 import type { HttpServer } from "./http.js";
+import { HttpError } from "./http-error.js";
 import type { HttpPeer } from "./http-peer.js";
-import { HttpError } from "./http-route.js";
 import { WebSocketConnection, type WebSocketOptions } from "./websocket.js";
 
 export const WEBSOCKET_PATH = "/ws";
