@@ -2,10 +2,10 @@ import { stringify } from "yaml";
 import { AdminError } from "../admin/admin-error.js";
 import { type LoadedConfig, loadConfig } from "../config/loader.js";
 import { ScriptFailure } from "../script/failure.js";
+import { openTransport } from "../script/open.js";
 import { parseScript } from "../script/parser.js";
 import { playScript } from "../script/runner.js";
 import type { Script } from "../script/script.js";
-import { openTcp } from "../script/tcp.js";
 import type { Server } from "../server.js";
 import { readGiven } from "./given-file.js";
 import { withThrowawayServer } from "./throwaway.js";
@@ -32,7 +32,7 @@ async function play(file: string, loaded: LoadedConfig): Promise<ScriptFailure |
       tls: { ...base.config.tls, required: false },
       auth: { ...base.config.auth, plainWithoutTls: true },
     };
-    const listen = [{ type: "c2s" as const, host: "127.0.0.1", port: 0 }];
+    const listen = (["c2s", "http"] as const).map((type) => ({ type, host: "127.0.0.1", port: 0 }));
     await withThrowawayServer(base, listen, changes, (server) => playScript(script, targetOf(server)));
   } catch (error) {
     if (error instanceof ScriptFailure) return error;
@@ -53,6 +53,7 @@ function targetOf(server: Server): Parameters<typeof playScript>[1] {
   return {
     domain,
     createAccount: (jid, password) => server.accounts.add(jid.text, password),
-    open: () => openTcp(server.listening[0].port),
+    open: ({ transport = process.env.SLUICE_SCRIPT_TRANSPORT ?? "tcp" }) =>
+      openTransport(transport, { port: server.listening[0].port, webPort: server.listening[1].port }),
   };
 }

@@ -9,6 +9,8 @@ import { Stanza } from "../xmpp/stanza.js";
 
 /** Messages handed over at a time; the next are read when these are out. */
 const PAGE = 50;
+/** Characters handed over at a time, unless one message has more. */
+const PORTION_SIZE = 256 * 1024;
 /** ms after which a message counts as delayed. */
 const LATE = 2000;
 /** Messages that are only for the moment and wait for their turn in one hand-over; more of them are dropped. */
@@ -52,10 +54,14 @@ export class Drains {
     if (account.id === 0 || !session) return;
     const drain = new Drain(session, this.messages, this.log, this.registry.node, this.logger);
     this.#running.set(account.id, drain);
-    drain.run().then(
-      (complete) => this.#ended(account, complete),
+    const over = () => this.#running.delete(account.id);
+    drain.run(over).then(
+      (complete) => {
+        // The session broke half-way: whoever else is there gets the rest.
+        if (!complete) this.wake(account);
+      },
       (error) => {
-        this.#running.delete(account.id);
+        over();
         this.logger.error(
           { err: error, account: account.jid.text },
           "waiting messages could not be handed over",
@@ -64,12 +70,6 @@ export class Drains {
         drain.session.close();
       },
     );
-  }
-
-  #ended(account: Account, complete: boolean): void {
-    this.#running.delete(account.id);
-    // The session broke half-way: whoever else is there gets the rest.
-    if (!complete) this.wake(account);
   }
 }
 
@@ -100,8 +100,11 @@ export class Drain {
     this.#followers += 1;
   }
 
-  /** @returns false when the session ended before all was handed over. */
-  async run(): Promise<boolean> {
+  /**
+   * @param over called in the moment from which messages need not queue up behind any more.
+   * @returns false when the session ended before all was handed over.
+   */
+  async run(over: () => void): Promise<boolean> {
     const unreadable = new Set<number>();
     for (;;) {
       const seen = this.#followers;
@@ -111,9 +114,14 @@ export class Drain {
       // Nothing may be awaited between this look and the end: what comes now is delivered live.
       if (fresh.length === 0 && this.#followers === seen) {
         this.#sendHeld(Number.POSITIVE_INFINITY);
+        over();
         return true;
       }
-      if (!(await this.#handOver(fresh, unreadable))) return false;
+      for (const portion of portions(fresh)) {
+        if (await this.#handOver(portion, unreadable)) continue;
+        over();
+        return false;
+      }
     }
   }
 
@@ -167,6 +175,22 @@ export class Drain {
       return undefined;
     }
   }
+}
+
+/** Neighbours that are not too much at once. */
+function* portions(page: readonly PendingMessage[]): Generator<PendingMessage[]> {
+  let portion: PendingMessage[] = [];
+  let size = 0;
+  for (const message of page) {
+    if (portion.length > 0 && size + message.stanza.length > PORTION_SIZE) {
+      yield portion;
+      portion = [];
+      size = 0;
+    }
+    portion.push(message);
+    size += message.stanza.length;
+  }
+  if (portion.length > 0) yield portion;
 }
 
 /** XEP-0203: who kept it, and since when. */

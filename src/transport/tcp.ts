@@ -40,6 +40,8 @@ export class TcpConnection implements Connection, ParserHandler {
   #receipts: Receipt[] = [];
   /** Receipts of bytes on their way to the network. */
   #sent: Receipt[][] = [];
+  /** Bytes that were added at once when the reader was last within the bound. */
+  #burst = 0;
   #state: "open" | "ending" | "gone" = "open";
   /** The header went out: the footer is owed. */
   #footerOwed = false;
@@ -112,6 +114,7 @@ export class TcpConnection implements Connection, ParserHandler {
     if (this.#out === "" || this.#state === "gone") return;
     const text = this.#out;
     this.#out = "";
+    const behind = this.#socket.writableLength;
     if (this.#receipts.length === 0) {
       this.#socket.write(text);
     } else {
@@ -119,8 +122,19 @@ export class TcpConnection implements Connection, ParserHandler {
       this.#receipts = [];
       this.#socket.write(text, (error) => this.#written(error));
     }
-    // A reader that falls behind by more than the bound is cut, so that it costs nobody else memory.
-    if (this.#socket.writableLength > this.#options.sendBuffer) this.#give("reads too slowly");
+    this.#bound(behind);
+  }
+
+  /**
+   * A reader that falls behind by more than the bound is cut, so that it costs nobody else memory. What is much by itself
+   * (a large stanza, all that a session resumed with) is no fault of the reader's: it may be under way on top of that.
+   * @param behind bytes that waited before the last were added
+   */
+  #bound(behind: number): void {
+    const { sendBuffer } = this.#options;
+    const waiting = this.#socket.writableLength;
+    if (behind <= sendBuffer) this.#burst = waiting - behind;
+    if (waiting > sendBuffer + this.#burst) this.#give("reads too slowly");
   }
 
   startTls(domain: string): void {
@@ -211,12 +225,10 @@ export class TcpConnection implements Connection, ParserHandler {
   }
 
   #written(error: Error | null | undefined): void {
-    const receipts = this.#sent.shift();
-    if (receipts === undefined) return;
-    for (const receipt of receipts) {
-      if (error) receipt.failed();
-      else receipt.delivered();
-    }
+    // A write that was under way when the connection was cut comes back without an error, though not all of it went out.
+    // Who is told so late that it failed hears it when the connection is gone, in order with all the others.
+    if (error || this.#socket.destroyed) return;
+    for (const receipt of this.#sent.shift() ?? []) receipt.delivered();
   }
 
   #give(reason: string): void {
