@@ -122,7 +122,7 @@ describe("The import rule of docs/architecture.md", () => {
     const places: Record<string, string> = {
       "@xmpp/xml": "src/xml/element.ts",
       ltx: "src/xml/element.ts",
-      saxes: "src/xml/parser.ts",
+      saxes: "src/xml/tokenizer.ts",
       knex: "src/storage/knex/",
       kafkajs: "src/cluster/adapters/kafka",
       amqplib: "src/cluster/adapters/rabbitmq",

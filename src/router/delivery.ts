@@ -111,6 +111,9 @@ export class Delivery {
     // A session that does not acknowledge is not given more than it may have under way; the rest waits in the store.
     const full = targets.find((target) => target.session?.saturated)?.session;
     if (full) {
+      for (const target of targets) {
+        if (!target.session?.saturated) this.registry.send(target, message);
+      }
       this.#append(account, message, undefined);
       this.drains.wake(account, full);
       return this.log.room();
@@ -147,9 +150,11 @@ export class Delivery {
   /** The sessions it was meant for ended first: somebody else gets it, or it waits. */
   redeliver(message: Stanza, entry: LogEntry): void {
     const able = mostAvailable(this.registry.of(message.to as Jid).filter(isReceptive));
-    if (able.length === 0 || this.drains.of(entry.account)) {
+    // What a session left behind may be more than another has room for at once.
+    const full = able.find((target) => target.session?.saturated)?.session;
+    if (able.length === 0 || full || this.drains.of(entry.account)) {
       this.log.release(entry);
-      this.drains.wake(entry.account);
+      this.drains.wake(entry.account, full);
       if (able.length === 0) void this.offline.announce(entry.account, message);
       return;
     }

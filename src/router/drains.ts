@@ -52,24 +52,26 @@ export class Drains {
     const session =
       preferred ?? this.registry.of(account.jid).find((one) => one.session && isReceptive(one))?.session;
     if (account.id === 0 || !session) return;
-    const drain = new Drain(session, this.messages, this.log, this.registry.node, this.logger);
+    const drain = new Drain(session, this.messages, this.log, this.registry, this.logger);
     this.#running.set(account.id, drain);
+    void this.#run(account, drain);
+  }
+
+  async #run(account: Account, drain: Drain): Promise<void> {
     const over = () => this.#running.delete(account.id);
-    drain.run(over).then(
-      (complete) => {
-        // The session broke half-way: whoever else is there gets the rest.
-        if (!complete) this.wake(account);
-      },
-      (error) => {
-        over();
-        this.logger.error(
-          { err: error, account: account.jid.text },
-          "waiting messages could not be handed over",
-        );
-        // A client that has missed something must not believe it has all: it comes back and is given it then.
-        drain.session.close();
-      },
-    );
+    try {
+      const complete = await drain.run(over);
+      // The session broke half-way: whoever else is there gets the rest.
+      if (!complete) this.wake(account);
+    } catch (error) {
+      over();
+      this.logger.error(
+        { err: error, account: account.jid.text },
+        "waiting messages could not be handed over",
+      );
+      // A client that has missed something must not believe it has all: it comes back and is given it then.
+      drain.session.close();
+    }
   }
 }
 
@@ -82,7 +84,7 @@ export class Drain {
     readonly session: Session,
     private readonly messages: MessageRepository,
     private readonly log: MessageLog,
-    private readonly node: string,
+    private readonly registry: Registry,
     private readonly logger: Logger,
   ) {}
 
@@ -109,7 +111,13 @@ export class Drain {
     for (;;) {
       const seen = this.#followers;
       await this.log.flushed();
-      const page = await this.messages.pending(this.session.account, 0, PAGE + unreadable.size, [this.node]);
+      // Nothing is asked for somebody who is gone: the database may be about to close.
+      if (this.registry.get(this.session.jid)?.session !== this.session) {
+        over();
+        return false;
+      }
+      const { account } = this.session;
+      const page = await this.messages.pending(account, 0, PAGE + unreadable.size, [this.registry.node]);
       const fresh = page.filter((message) => !unreadable.has(message.id));
       // Nothing may be awaited between this look and the end: what comes now is delivered live.
       if (fresh.length === 0 && this.#followers === seen) {

@@ -86,6 +86,7 @@ export class Binder {
     if (!known) return false;
     session.detach();
     const over = (reason: string) => {
+      session.onClosedWhileDetached = undefined;
       clearTimeout(known.timer);
       void this.unbind(session, known.hooks, reason);
     };

@@ -1,7 +1,8 @@
 import { isAscii, isUtf8 } from "node:buffer";
-import { type SaxesAttributeNS, SaxesParser, type SaxesTagNS } from "saxes";
+
 import { StreamError } from "../xmpp/errors.js";
 import { type Attrs, Element, openingTag } from "./element.js";
+import { type SaxesAttributeNS, type SaxesTagNS, Tokenizer } from "./tokenizer.js";
 
 /** Caps that hold before anything is built. */
 export interface ParserLimits {
@@ -44,7 +45,6 @@ const ENTITIES: Record<string, string> = Object.assign(Object.create(null), {
   quot: '"',
   apos: "'",
 });
-const OPTIONS = { xmlns: true, position: false, defaultXMLVersion: "1.0", forceXMLVersion: true } as const;
 
 /**
  * Strict streaming reader of one XML stream: XML 1.0 with namespaces, less what RFC 6120 §11.1 forbids.
@@ -55,7 +55,7 @@ const OPTIONS = { xmlns: true, position: false, defaultXMLVersion: "1.0", forceX
  * bytes are cut into chunks.
  */
 export class StreamParser {
-  readonly #sax = new SaxesParser(OPTIONS);
+  readonly #sax = new Tokenizer();
   readonly #limits: ParserLimits;
   readonly #handler: ParserHandler;
   /** The opening tag of the stream, as far as it matters to what follows. */
