@@ -7,7 +7,8 @@
 # exit 3  something is missing and only root can add it; the command that does is printed
 set -eu
 
-packages="chromium fonts-dejavu-core"
+# The fonts: letters, and emoji.
+packages="chromium fonts-dejavu-core fonts-noto-color-emoji"
 
 say() { printf 'browser-setup: %s\n' "$*"; }
 

@@ -1,7 +1,16 @@
-import { type FileHandle, mkdir, open, opendir, readFile, rename, rm, stat } from "node:fs/promises";
+import {
+  type FileHandle,
+  mkdir,
+  open,
+  opendir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import type { Place } from "./place.js";
 
 /** What is kept of a file besides its bytes. */
@@ -48,7 +57,7 @@ export class UploadFolder {
     await mkdir(draft, { mode: PRIVATE_FOLDER }).catch(taken);
     try {
       await writeWhole(join(draft, "content"), content, about.size);
-      await writeWhole(join(draft, "about.json"), [JSON.stringify(about)]);
+      await writeWhole(join(draft, "about.json"), JSON.stringify(about));
       await mkdir(join(this.root, about.id.slice(0, 2)), { recursive: true, mode: PRIVATE_FOLDER });
       // Fails where there is one: a folder that is not empty is never replaced.
       await rename(draft, this.#place(about.id)).catch(taken);
@@ -108,10 +117,10 @@ export class UploadFolder {
   }
 }
 
-async function writeWhole(path: string, content: Readable | string[], size?: number): Promise<void> {
+async function writeWhole(path: string, content: Readable | string, size?: number): Promise<void> {
   const file = await open(path, "wx", PRIVATE_FILE);
   try {
-    await pipeline(content, file.createWriteStream({ autoClose: false }));
+    await writeFile(file, content);
     const { size: written } = await file.stat();
     if (size !== undefined && written !== size) throw new Error(`${written} bytes came instead of ${size}`);
     await file.datasync();
