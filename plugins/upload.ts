@@ -34,7 +34,13 @@ export default definePlugin<UploadOptions>({
     const uploads = new Uploads(ctx, { folder, allowance, signature, path });
     const downloads = new Downloads(folder, path);
     // §8: pages of web sites have to be able to do both.
-    ctx.http({ method: "PUT", path, cors: true, handler: (...both) => uploads.receive(...both) });
+    ctx.http({
+      method: "PUT",
+      path,
+      cors: true,
+      unhurried: true,
+      handler: (...both) => uploads.receive(...both),
+    });
     ctx.http({ method: "GET", path, cors: true, handler: (...both) => downloads.answer(...both) });
     ctx.onStop(() => uploads.stop());
 

@@ -1,11 +1,12 @@
-// Runs the specs. `npm test` runs all but the interop ones; `npm run test:interop` those. Further arguments go to mocha.
+// Runs the specs. `npm test` runs all but those with foreign clients: `npm run test:interop` runs Gajim and the like,
+// `npm run test:browser` the web page in Chromium. Further arguments go to mocha.
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const [mode, ...rest] = process.argv.slice(2);
-const interop = mode === "--interop";
-const more = interop ? rest : process.argv.slice(2);
+const kind = ["--interop", "--browser"].includes(mode) ? mode.slice(2) : "test";
+const more = kind === "test" ? process.argv.slice(2) : rest;
 
 function run(command, args) {
   const { status, error } = spawnSync(command, args, { cwd: root, stdio: "inherit" });
@@ -14,10 +15,11 @@ function run(command, args) {
 }
 
 // The programs that the specs talk to: databases, clients. It says itself what it does, and what is missing.
-const setUp = run("sh", [`scripts/${interop ? "interop" : "test"}-setup.sh`]);
+const setUp = run("sh", [`scripts/${kind}-setup.sh`]);
 if (setUp !== 0 && process.env.CI === "true") process.exit(setUp);
 
-const specs = interop
-  ? ["dist/spec/interop/**/*.spec.js"]
-  : ["dist/spec/**/*.spec.js", "--ignore", "dist/spec/interop/**"];
+const specs =
+  kind === "test"
+    ? ["dist/spec/**/*.spec.js", "--ignore", "dist/spec/{interop,browser}/**"]
+    : [`dist/spec/${kind}/**/*.spec.js`];
 process.exit(run(process.execPath, ["node_modules/mocha/bin/mocha.js", ...specs, ...more]));

@@ -60,7 +60,7 @@ describe("Files of the plugin upload", () => {
   }
 
   async function listen(): Promise<void> {
-    const options = { trustedProxies: [], origins: ["*"], requestTimeout: 5000, keepAliveTimeout: 1000 };
+    const options = { trustedProxies: [], origins: ["*"], requestTimeout: 200, keepAliveTimeout: 1000 };
     // No listener here speaks TLS.
     const http = new HttpServer(options, {} as TlsSettings, silentLog);
     const downloads = new Downloads(folder, PATH);
@@ -68,6 +68,7 @@ describe("Files of the plugin upload", () => {
       method: "PUT",
       path: PATH,
       cors: true,
+      unhurried: true,
       handler: (...both) => {
         const work = uploads.receive(...both);
         handled.push(work.catch(() => undefined));
@@ -79,6 +80,11 @@ describe("Files of the plugin upload", () => {
       path: PATH,
       cors: true,
       handler: (...both) => downloads.answer(...both),
+    });
+    http.routes.add({
+      method: "POST",
+      path: "/hurried",
+      handler: async (asked) => void (await asked.read(100)),
     });
     const bounds = { maxConnections: 0, maxConnectionsPerAddress: 0 };
     const listener = new Listener({ type: "http", host: "127.0.0.1", port: 0, ...bounds }, (socket) =>
@@ -197,6 +203,20 @@ describe("Files of the plugin upload", () => {
       await uploads.stop();
       assert.deepEqual(await kept(), []);
       client.destroy();
+    });
+
+    it("may take longer than other requests, as long as it goes on", async () => {
+      const client = begin(slotFor(10), "01234");
+      await someBytes();
+      const other = request({ port, host: "127.0.0.1", method: "POST", path: "/hurried" });
+      other.write("never ends");
+      const [late] = (await once(other, "response")) as [IncomingMessage];
+      assert.equal(late.statusCode, 408);
+      other.destroy();
+      client.end("56789");
+      const [response] = (await once(client, "response")) as [IncomingMessage];
+      response.resume();
+      assert.equal(response.statusCode, 201);
     });
 
     it("cannot leave the folder", async () => {

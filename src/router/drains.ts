@@ -76,7 +76,8 @@ export class Drains {
 }
 
 export class Drain {
-  readonly #startedAt = Date.now();
+  /** Messages up to this id were there before: nobody was when they came. */
+  readonly #waited: number;
   #held: { stanza: Stanza; after: number }[] = [];
   #followers = 0;
 
@@ -86,7 +87,9 @@ export class Drain {
     private readonly log: MessageLog,
     private readonly registry: Registry,
     private readonly logger: Logger,
-  ) {}
+  ) {
+    this.#waited = log.mark();
+  }
 
   serves(resource: Resource): boolean {
     return resource.session === this.session;
@@ -173,7 +176,7 @@ export class Drain {
     try {
       const stanza = Stanza.of(parseElement(message.stanza));
       // What came while the others were handed over is not late.
-      const isLate = message.receivedAt < this.#startedAt || Date.now() - message.receivedAt > LATE;
+      const isLate = message.id <= this.#waited || Date.now() - message.receivedAt > LATE;
       return isLate ? withDelay(stanza, message) : stanza;
     } catch (error) {
       this.logger.error(

@@ -110,6 +110,11 @@ export class MessageLog {
     return entry;
   }
 
+  /** A place in the order: what was appended before has a lower id, what comes has a higher one. */
+  mark(): number {
+    return this.ids.next(Date.now());
+  }
+
   /** The id of the message appended last; what comes now stands behind it. */
   get lastId(): number {
     return this.#lastId;

@@ -49,6 +49,8 @@ export interface HttpRoute {
   path: string;
   /** Pages of the web sites in `http.origins` may use it; those of others are refused. */
   cors?: boolean;
+  /** How long the body may take is for the handler to limit, not for `http.requestTimeout`: it may be large. */
+  unhurried?: boolean;
   /** Answers, or throws. What it throws other than HttpError is logged and becomes a 500 without details. */
   handler(request: HttpRequest, response: HttpResponse): void | Promise<void>;
 }
