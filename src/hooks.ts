@@ -30,8 +30,17 @@ export interface HookMap {
   "stanza:received": { session: Session; stanza: Stanza };
   /** A stanza goes to an account of this domain: entry node, once for each recipient account. Handled = not delivered. */
   "stanza:deliver": { account: Jid; stanza: Stanza };
-  /** No session took a message: entry node. Handled = kept or answered; otherwise the sender gets the error of RFC 6121 §8.5. */
-  "message:undelivered": { account: Jid; stanza: Stanza };
+  /**
+   * A message is of a kind that belongs in archives (`router/archivable.ts`): entry node, once for each of its sender and
+   * recipient that is an account here, and once for both where they are the same. Handled = it goes into that account's
+   * archive; a domain where nobody is hooked has no archives. `peer` is the other side.
+   */
+  "message:archiving": { account: Account; peer: Jid; stanza: Stanza };
+  /**
+   * No session took a message: entry node. Handled = kept or answered; otherwise the sender gets the error of RFC 6121
+   * §8.5. Whoever keeps it may set `shown`: the message as the account's resources see it.
+   */
+  "message:undelivered": { account: Jid; stanza: Stanza; shown?: Stanza };
   /**
    * A message went to others of an account's resources, or to its store, and passed by resources that have flags
    * (`Sessions.flag`): entry node, once, after its delivery. Nothing comes of it for accounts without such resources.
@@ -56,6 +65,7 @@ export const hookPoints: readonly HookPoint[] = [
   "session:unbound",
   "stanza:received",
   "stanza:deliver",
+  "message:archiving",
   "message:undelivered",
   "message:missed",
   "message:kept",
@@ -103,6 +113,11 @@ export class Hooks {
     const list = this.#lists.get(point);
     if (list === undefined || list.length === 0) return false;
     return this.#run(list, 0, event);
+  }
+
+  /** Whether anybody is hooked at a point: what only they need to know need not be found out otherwise. */
+  has(point: HookPoint): boolean {
+    return (this.#lists.get(point)?.length ?? 0) > 0;
   }
 
   /** Who is hooked where, in the order they run. */

@@ -1,5 +1,5 @@
 /** The composition root: builds the parts in order, stops them in reverse. */
-import { randomBytes, randomUUID } from "node:crypto";
+import { createHmac, randomBytes, randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
 import { domainToASCII } from "node:url";
 import { AccountAdmin } from "./admin/accounts.js";
@@ -9,10 +9,13 @@ import type { LoadedConfig } from "./config/loader.js";
 import { validatePlugins } from "./config/plugin-options.js";
 import type { Config, ListenerConfig } from "./config/schema.js";
 import type { Logger } from "./log.js";
+import { ServerArchive } from "./plugin/archive-access.js";
 import { chosenFor, pluginNames } from "./plugin/chosen.js";
 import type { ContextParts } from "./plugin/context.js";
 import { loadPlugins, PluginHost, schemasOf } from "./plugin/host.js";
 import { KeyedTurns } from "./plugin/keyed-turns.js";
+import { ArchiveIds } from "./router/archive-ids.js";
+import { Archiving } from "./router/archiving.js";
 import { Delivery } from "./router/delivery.js";
 import { Domain } from "./router/domain.js";
 import { Drains } from "./router/drains.js";
@@ -23,9 +26,11 @@ import { noRemoteDomains, Router } from "./router/router.js";
 import { Binder } from "./session/binder.js";
 import { Registry } from "./session/registry.js";
 import { AccountCache } from "./storage/account-cache.js";
+import { ArchiveCleaner } from "./storage/archive-cleaner.js";
 import { MessageIds } from "./storage/message-id.js";
 import { MessageLog } from "./storage/message-log.js";
 import { openConfiguredStorage } from "./storage/open.js";
+import { ReferenceLog } from "./storage/reference-log.js";
 import type { Storage } from "./storage/types.js";
 import { clientFeatures } from "./stream/c2s.js";
 import { ClientStream } from "./stream/client-stream.js";
@@ -104,8 +109,16 @@ export class Server {
 
     const storage = await openConfiguredStorage(config, log.child({ area: "storage" }));
     this.#undo.push(() => storage.close());
-    const messageLog = new MessageLog(storage.messages, new MessageIds(), log.child({ area: "storage" }));
+    const storageLog = log.child({ area: "storage" });
+    const ids = new MessageIds();
+    const references = new ReferenceLog(storage.archive, ids.slot, storageLog);
+    this.#undo.push(() => references.stop());
+    references.start();
+    const messageLog = new MessageLog(storage.messages, ids, storageLog, {}, references);
     this.#undo.push(() => messageLog.stop());
+    const cleaner = new ArchiveCleaner(storage.archive, storageLog);
+    this.#undo.push(() => cleaner.stop());
+    cleaner.start();
     const cache = new AccountCache(storage.accounts);
 
     const registry = new Registry(randomUUID(), noOtherNodes);
@@ -114,22 +127,26 @@ export class Server {
       registry,
       cache,
     });
-    const drains = new Drains(registry, storage.messages, messageLog, log.child({ area: "offline" }));
+    const domains = new Map(Object.keys(config.domains).map((name) => [name, new Domain(Jid.parse(name))]));
+    this.domains = domains;
+    const archiveIds = new ArchiveIds(keyFor("archive ids", await deploymentSecret(storage)));
+    const archiving = new Archiving(domains, registry, cache, archiveIds);
+    const offlineLog = log.child({ area: "offline" });
+    const drains = new Drains(registry, storage.messages, messageLog, offlineLog, archiving);
     const offline = new OfflineStorage(
       cache,
       storage.messages,
       messageLog,
       drains,
       config.offline.maxMessages,
-      log.child({ area: "offline" }),
+      offlineLog,
+      archiving,
     );
     const requests = new Requests();
     this.#undo.push(() => requests.stop());
-    const delivery = new Delivery(registry, cache, messageLog, drains, offline, requests);
-    const domains = new Map(Object.keys(config.domains).map((name) => [name, new Domain(Jid.parse(name))]));
-    this.domains = domains;
-    const router = new Router(domains, delivery, noRemoteDomains, cache, requests);
-    const inbound = new Inbound(domains, router);
+    const delivery = new Delivery(registry, cache, messageLog, drains, offline, requests, archiving);
+    const router = new Router(domains, delivery, noRemoteDomains, cache, requests, archiving);
+    const inbound = new Inbound(domains, router, messageLog);
 
     const tls = new TlsSettings(this.#certificates, {
       minVersion: config.tls.minVersion,
@@ -149,6 +166,7 @@ export class Server {
       requests,
       turns: new KeyedTurns(),
       routes: http.routes,
+      archive: new ServerArchive(archiveIds, messageLog, references),
       webAddress: (domain) => this.#webAddress(domain),
       localWebAddress: (domain) => this.#localWebAddress(domain),
       dataFolder: config.data,
@@ -331,6 +349,11 @@ async function deploymentSecret(storage: Storage): Promise<Buffer> {
   const secret = randomBytes(32);
   await storage.keyValues.set(undefined, "server", "secret", secret.toString("base64"));
   return secret;
+}
+
+/** 16 bytes for one purpose. */
+function keyFor(purpose: string, secret: Buffer): Buffer {
+  return createHmac("sha256", secret).update(purpose).digest().subarray(0, 16);
 }
 
 const noOtherNodes = {

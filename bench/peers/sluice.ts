@@ -39,7 +39,7 @@ function settings(folder: string, options: StartOptions): object {
     // The benchmark measures routing: no TLS, passwords in the clear on 127.0.0.1, quick logins.
     tls: { required: false },
     auth: { plainWithoutTls: true, iterations: 4096 },
-    ...(options.archive ? { plugins: { mam: {} } } : {}),
+    plugins: { mam: options.archive ? {} : false },
   };
 }
 

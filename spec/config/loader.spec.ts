@@ -241,7 +241,7 @@ describe("validatePlugins", () => {
       interval: duration().prefault("1m"),
       retries: z.int().min(1).prefault(3),
     }),
-    mam: undefined,
+    greeting: undefined,
   };
 
   it("gives each domain the options of its plugins, its own over those of all", () => {
@@ -249,7 +249,7 @@ describe("validatePlugins", () => {
       text: `
 domains:
   a.org:
-  b.org: { plugins: { ping: { retries: 1 }, mam: {} } }
+  b.org: { plugins: { ping: { retries: 1 }, greeting: {} } }
   c.org: { plugins: { ping: false } }
 plugins:
   ping: { interval: 5s, retries: 2 }
@@ -261,7 +261,7 @@ plugins:
       options.get("b.org"),
       new Map<string, unknown>([
         ["ping", { interval: 5000, retries: 1 }],
-        ["mam", {}],
+        ["greeting", {}],
       ]),
     );
     assert.deepEqual(options.get("c.org"), new Map());
@@ -278,7 +278,7 @@ plugins:
       "plugins:",
       "  ping:",
       "    retries: x",
-      "  mam: { a: 1 }",
+      "  greeting: { a: 1 }",
     ].join("\n");
     assert.deepEqual(
       mistakes(() => validatePlugins(loadConfig({ text, file: "test.yaml" }), schemas)),
@@ -286,7 +286,7 @@ plugins:
         'test.yaml:5: domains."b.org".plugins.ping.intervall: unknown option, did you mean interval?',
         'test.yaml:6: domains."b.org".plugins.pong: there is no such plugin, did you mean ping?',
         'test.yaml:9: plugins.ping.retries: expected a number, found "x"',
-        "test.yaml:10: plugins.mam.a: unknown option",
+        "test.yaml:10: plugins.greeting.a: unknown option",
       ],
     );
   });

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import type { Storage } from "../../src/storage/types.js";
 import { accountsSuite } from "./accounts.suite.js";
+import { archiveSuite } from "./archive.suite.js";
 import { keyValuesSuite } from "./key-values.suite.js";
 import { messagesSuite } from "./messages.suite.js";
 import { reopeningSuite } from "./reopening.suite.js";
@@ -46,6 +47,7 @@ export function storageSuite(open: OpenStorage): void {
   describe("accounts", () => accountsSuite(nodes));
   describe("rosters", () => rostersSuite(nodes));
   describe("messages", () => messagesSuite(nodes));
+  describe("archive", () => archiveSuite(nodes));
   describe("key-values", () => keyValuesSuite(nodes));
   describe("when it is opened again", () => reopeningSuite(open));
 }

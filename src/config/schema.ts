@@ -353,6 +353,7 @@ const plugins = z.preprocess(
       private: on().describe("Keeps private data for clients (XEP-0049)."),
       vcard: on().describe("Keeps the business card of each account (XEP-0054)."),
       "host-meta": on().describe("Tells web clients where to find WebSocket and BOSH (XEP-0156)."),
+      mam: on().describe("Keeps an archive of each account's messages (XEP-0313)."),
       carbons: on().describe("Gives all clients of an account copies of its conversations (XEP-0280)."),
       csi: on().describe("Leaves clients in peace that nobody looks at (XEP-0352)."),
       push: on().describe("Has mobile clients woken when messages wait for them (XEP-0357)."),

@@ -22,6 +22,8 @@ export type { Logger } from "../log.js";
 export type { Receipt, Resource, Session, Sessions, Valve } from "../session/session.js";
 export type {
   Account,
+  ArchivedMessage,
+  ArchiveQuery,
   PendingMessage,
   RosterChange,
   RosterEntry,
@@ -79,6 +81,20 @@ export interface DiscoIdentity {
   name?: string;
 }
 
+/** How archives are found from outside; what is in them, `PluginContext.storage.archive` tells. */
+export interface ArchiveAccess {
+  /** The name that a message has in an account's archive (XEP-0359): opaque, and the same for good. */
+  nameOf(account: Account, id: number): string;
+  /** The message; undefined for a name that was never given for this account. */
+  idOf(account: Account, name: string): number | undefined;
+  /** Resolves when all that was archived so far can be found; rejects when the database fails. */
+  complete(): Promise<void>;
+  /** The lowest id that a message can have that was taken at a time, ms since 1970. */
+  firstIdAt(time: number): number;
+  /** When a message was taken, ms since 1970. */
+  timeOf(id: number): number;
+}
+
 /** What service discovery tells of a domain or its accounts. */
 export interface Announced {
   identities: DiscoIdentity[];
@@ -105,6 +121,8 @@ export interface PluginContext {
    * gets it, or the first.
    */
   http(route: HttpRoute): void;
+  /** A domain's accounts have archives where somebody is hooked at `message:archiving`. */
+  readonly archive: ArchiveAccess;
   /** The https address at which clients find those paths, without a slash at its end; known once the server listens. */
   readonly webAddress: string | undefined;
   /**

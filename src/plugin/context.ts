@@ -14,6 +14,7 @@ import type { Jid } from "../xmpp/jid.js";
 import type { Stanza } from "../xmpp/stanza.js";
 import type {
   Announced,
+  ArchiveAccess,
   DiscoIdentity,
   IqHandler,
   IqRoute,
@@ -32,6 +33,7 @@ export interface ContextParts {
   requests: Requests;
   turns: KeyedTurns;
   routes: HttpRoutes;
+  archive: ArchiveAccess;
   webAddress(domain: string): string | undefined;
   localWebAddress(domain: string): string | undefined;
   dataFolder: string;
@@ -85,6 +87,10 @@ export class DomainContext implements PluginContext {
 
   get localWebAddress(): string | undefined {
     return this.parts.localWebAddress(this.domain);
+  }
+
+  get archive(): ArchiveAccess {
+    return this.parts.archive;
   }
 
   get dataFolder(): string {

@@ -1,12 +1,14 @@
+import type { HookMap } from "../hooks.js";
 import type { IqRoute } from "../plugin/api.js";
 import type { Registry } from "../session/registry.js";
 import { isReceptive, type Receipt, type Resource } from "../session/session.js";
 import type { AccountCache } from "../storage/account-cache.js";
 import type { LogEntry, MessageLog } from "../storage/message-log.js";
-import type { Account } from "../storage/types.js";
+import type { Account, Archives } from "../storage/types.js";
 import { StanzaError } from "../xmpp/errors.js";
 import type { Jid } from "../xmpp/jid.js";
 import type { Stanza } from "../xmpp/stanza.js";
+import type { Archiving } from "./archiving.js";
 import type { Domain } from "./domain.js";
 import type { Drain, Drains } from "./drains.js";
 import { isKept, type MessageType, messageType } from "./keep.js";
@@ -24,6 +26,7 @@ export class Delivery {
     private readonly drains: Drains,
     private readonly offline: OfflineStorage,
     private readonly requests: Requests,
+    private readonly archiving: Archiving,
   ) {}
 
   /**
@@ -33,7 +36,7 @@ export class Delivery {
   deliver(domain: Domain, stanza: Stanza): Done {
     switch (stanza.kind) {
       case "message":
-        return this.#message(domain, stanza);
+        return this.#message(domain, this.archiving.withoutForged(stanza));
       case "presence":
         return this.#presence(stanza);
       case "iq":
@@ -73,9 +76,24 @@ export class Delivery {
     targets: readonly Resource[],
     account: Account | undefined,
   ): Done {
+    const archives = this.archiving.archivesOf(message, account);
+    if (archives instanceof Promise) {
+      return archives.then((found) => this.#give(domain, message, targets, account, found));
+    }
+    return this.#give(domain, message, targets, account, archives);
+  }
+
+  #give(
+    domain: Domain,
+    message: Stanza,
+    targets: readonly Resource[],
+    account: Account | undefined,
+    archives: Archives | undefined,
+  ): Done {
     const missed = this.#missed(message.to as Jid, targets);
-    const sent = this.#send(message, targets, account);
-    return missed ? this.#tellMissed(domain, message, missed, sent) : sent;
+    const shown = this.#send(message, targets, account, archives);
+    const room = this.log.room();
+    return missed ? this.#tellMissed(domain, shown, missed, room) : room;
   }
 
   /** The account's resources that have flags and are not among the targets. Most accounts have none: nothing is made. */
@@ -98,46 +116,81 @@ export class Delivery {
     return told instanceof Promise ? told.then(() => sent) : sent;
   }
 
-  /** Store first, deliver live in parallel: docs/architecture.md, "Nothing acknowledged is lost". */
-  #send(message: Stanza, targets: readonly Resource[], account: Account | undefined): Done {
+  /**
+   * Store first, deliver live in parallel: docs/architecture.md, "Nothing acknowledged is lost".
+   * @returns the message as its recipients see it.
+   */
+  #send(
+    message: Stanza,
+    targets: readonly Resource[],
+    account: Account | undefined,
+    archives: Archives | undefined,
+  ): Stanza {
     const draining = account && this.drains.of(account);
     if (draining && targets.some((target) => draining.serves(target))) {
-      return this.#follow(draining, message, targets, account);
+      return this.#follow(draining, message, targets, account, archives);
     }
     if (!account || account.id === 0 || !isKept(message)) {
+      // It waits for nobody; its sender's archive may want it.
+      if (archives) this.log.archive(message, archives, message.ticket);
       for (const target of targets) this.registry.send(target, message);
-      return undefined;
+      return message;
     }
     // A session that does not acknowledge is not given more than it may have under way; the rest waits in the store.
     const full = targets.find((target) => target.session?.saturated)?.session;
+    const entry = this.#append(account, message, full ? undefined : this.registry.node, archives);
+    const shown = this.archiving.named(message, entry);
     if (full) {
       for (const target of targets) {
-        if (!target.session?.saturated) this.registry.send(target, message);
+        if (!target.session?.saturated) this.registry.send(target, shown);
       }
-      this.#append(account, message, undefined);
       this.drains.wake(account, full);
-      return this.log.room();
+      return shown;
     }
-    const entry = this.#append(account, message, this.registry.node);
-    const receipt = new MessageReceipt(this, message, entry, targets.length);
-    for (const target of targets) this.registry.send(target, message, receipt);
-    return this.log.room();
+    const receipt = new MessageReceipt(this, shown, entry, targets.length);
+    for (const target of targets) this.registry.send(target, shown, receipt);
+    return shown;
   }
 
   /** While a session is being given what waited for it, what comes now queues up behind; others get it at once. */
-  #follow(draining: Drain, message: Stanza, targets: readonly Resource[], account: Account): Done {
-    for (const target of targets) if (!draining.serves(target)) this.registry.send(target, message);
-    if (!isKept(message)) {
-      draining.hold(message);
-      return undefined;
+  #follow(
+    draining: Drain,
+    message: Stanza,
+    targets: readonly Resource[],
+    account: Account,
+    archives: Archives | undefined,
+  ): Stanza {
+    const kept = isKept(message);
+    const entry = kept ? this.#append(account, message, undefined, archives) : undefined;
+    const shown = entry ? this.archiving.named(message, entry) : message;
+    for (const target of targets) {
+      if (!draining.serves(target) && !target.session?.saturated) this.registry.send(target, shown);
     }
-    this.#append(account, message, undefined);
-    draining.follow();
-    return this.log.room();
+    if (kept) draining.follow();
+    else draining.hold(message);
+    return shown;
   }
 
-  #append(account: Account, message: Stanza, holder: string | undefined): LogEntry {
-    return this.log.append(account, message, holder, message.ticket);
+  #append(
+    account: Account,
+    message: Stanza,
+    holder: string | undefined,
+    archives: Archives | undefined,
+  ): LogEntry {
+    return this.log.append(account, message, holder, message.ticket, archives);
+  }
+
+  /** For its sender's archive: the message has left for another server. */
+  keepSent(message: Stanza): Done {
+    const archives = this.archiving.archivesOf(message, undefined);
+    if (archives instanceof Promise) return archives.then((found) => this.#keepSent(message, found));
+    return this.#keepSent(message, archives);
+  }
+
+  #keepSent(message: Stanza, archives: Archives | undefined): Done {
+    if (!archives) return undefined;
+    this.log.archive(message, archives, message.ticket);
+    return this.log.room();
   }
 
   /** What a session's end left undelivered and nobody keeps: its sender is told, as for a resource that is not there. */
@@ -176,9 +229,10 @@ export class Delivery {
     const account = await this.accounts.find(to);
     // §8.5.1
     if (!account) throw new StanzaError("service-unavailable");
-    if (await domain.hooks.fire("message:undelivered", { account: to.bare, stanza: message })) {
+    const event: HookMap["message:undelivered"] = { account: to.bare, stanza: message };
+    if (await domain.hooks.fire("message:undelivered", event)) {
       const missed = this.#missed(to, []);
-      if (missed) await this.#tellMissed(domain, message, missed, undefined);
+      if (missed) await this.#tellMissed(domain, event.shown ?? message, missed, undefined);
       return;
     }
     nobody(messageType(message));

@@ -6,6 +6,7 @@ import type { Account, MessageRepository, PendingMessage } from "../storage/type
 import { xml } from "../xml/element.js";
 import { parseElement } from "../xml/parse.js";
 import { Stanza } from "../xmpp/stanza.js";
+import type { Archiving } from "./archiving.js";
 
 /** Messages handed over at a time; the next are read when these are out. */
 const PAGE = 50;
@@ -28,6 +29,7 @@ export class Drains {
     private readonly messages: MessageRepository,
     private readonly log: MessageLog,
     private readonly logger: Logger,
+    private readonly archiving: Archiving,
   ) {
     registry.listen({
       changed: (before, after) => {
@@ -52,7 +54,7 @@ export class Drains {
     const session =
       preferred ?? this.registry.of(account.jid).find((one) => one.session && isReceptive(one))?.session;
     if (account.id === 0 || !session) return;
-    const drain = new Drain(session, this.messages, this.log, this.registry, this.logger);
+    const drain = new Drain(session, this.messages, this.log, this.registry, this.logger, this.archiving);
     this.#running.set(account.id, drain);
     void this.#run(account, drain);
   }
@@ -87,6 +89,7 @@ export class Drain {
     private readonly log: MessageLog,
     private readonly registry: Registry,
     private readonly logger: Logger,
+    private readonly archiving: Archiving,
   ) {
     this.#waited = log.mark();
   }
@@ -137,9 +140,9 @@ export class Drain {
   }
 
   async #handOver(page: PendingMessage[], unreadable: Set<number>): Promise<boolean> {
-    await this.session.room();
     const results: Promise<boolean>[] = [];
     for (const message of page) {
+      if (this.session.saturated) await this.session.room();
       this.#sendHeld(message.id);
       const stanza = this.#read(message);
       if (stanza) results.push(this.#send(message, stanza, unreadable));
@@ -174,7 +177,8 @@ export class Drain {
 
   #read(message: PendingMessage): Stanza | undefined {
     try {
-      const stanza = Stanza.of(parseElement(message.stanza));
+      const read = Stanza.of(parseElement(message.stanza));
+      const stanza = message.archived ? this.archiving.withName(read, message.account, message.id) : read;
       // What came while the others were handed over is not late.
       const isLate = message.id <= this.#waited || Date.now() - message.receivedAt > LATE;
       return isLate ? withDelay(stanza, message) : stanza;

@@ -1,8 +1,10 @@
 import { causeOf } from "../hooks.js";
 import type { ClientSession } from "../session/client-session.js";
+import type { MessageLog } from "../storage/message-log.js";
 import { StanzaError, StreamError } from "../xmpp/errors.js";
 import type { Stanza } from "../xmpp/stanza.js";
 import type { Domain } from "./domain.js";
+import { Repeats } from "./repeats.js";
 import type { Router } from "./router.js";
 
 type Done = undefined | Promise<void>;
@@ -16,9 +18,12 @@ export class Inbound {
     address,
   ];
 
+  readonly #repeats = new Repeats();
+
   constructor(
     private readonly domains: ReadonlyMap<string, Domain>,
     private readonly router: Router,
+    private readonly log: Pick<MessageLog, "flushed">,
   ) {}
 
   /**
@@ -26,16 +31,24 @@ export class Inbound {
    * @throws StreamError what ends the stream. Stanza errors are answered here.
    */
   receive(session: ClientSession, stanza: Stanza): Done {
+    let forget: (() => void) | false | undefined;
     try {
       let current = stanza;
       for (const step of this.#steps) current = step(session, current);
+      forget = this.#repeats.note(session, current);
+      // It is here already; it counts as handled when the one that came first is durable.
+      if (forget === false) return this.log.flushed();
       const hooked = this.#domain(session).hooks.fire("stanza:received", { session, stanza: current });
       const done =
         hooked instanceof Promise
           ? hooked.then((handled) => this.#route(handled, current))
           : this.#route(hooked, current);
-      return done?.catch((error) => this.#answer(session, stanza, error));
+      return done?.catch((error) => {
+        if (forget) forget();
+        this.#answer(session, stanza, error);
+      });
     } catch (error) {
+      if (forget) forget();
       this.#answer(session, stanza, error);
       return undefined;
     }

@@ -1,12 +1,12 @@
 import { LRUCache } from "lru-cache";
-import type { Hooks } from "../hooks.js";
+import type { HookMap, Hooks } from "../hooks.js";
 import type { Logger } from "../log.js";
 import type { AccountCache } from "../storage/account-cache.js";
 import type { MessageLog } from "../storage/message-log.js";
 import type { Account, MessageRepository } from "../storage/types.js";
 import { StanzaError } from "../xmpp/errors.js";
-import type { Jid } from "../xmpp/jid.js";
 import type { Stanza } from "../xmpp/stanza.js";
+import type { Archiving } from "./archiving.js";
 import type { Domain } from "./domain.js";
 import type { Drains } from "./drains.js";
 import { isKept } from "./keep.js";
@@ -27,17 +27,13 @@ export class OfflineStorage {
     private readonly drains: Drains,
     private readonly maxMessages: number,
     private readonly logger: Logger,
+    private readonly archiving: Archiving,
   ) {}
 
   serve(domain: Domain): void {
     domain.features.server.add("msgoffline");
     this.#hooks.set(domain.name, domain.hooks);
-    domain.hooks.on(
-      "message:undelivered",
-      "offline",
-      (event) => this.#keep(event.account, event.stanza),
-      PRIORITY,
-    );
+    domain.hooks.on("message:undelivered", "offline", (event) => this.#keep(event), PRIORITY);
   }
 
   /** A message is in the account's store. Whoever is told cannot change that any more. */
@@ -49,15 +45,18 @@ export class OfflineStorage {
     }
   }
 
-  async #keep(jid: Jid, message: Stanza): Promise<boolean> {
+  async #keep(event: HookMap["message:undelivered"]): Promise<boolean> {
+    const { account: jid, stanza: message } = event;
     // XEP-0160 §3: chat states and the like are of no use later, and nobody needs to hear that they were dropped.
     if (!isKept(message))
       return message.type === undefined || message.type === "chat" || message.type === "normal";
     const account = await this.accounts.find(jid);
     if (!account) return false;
     await this.#count(account);
-    this.log.append(account, message, undefined, message.ticket);
-    void this.announce(account, message);
+    const archives = await this.archiving.archivesOf(message, account);
+    const entry = this.log.append(account, message, undefined, message.ticket, archives);
+    event.shown = this.archiving.named(message, entry);
+    void this.announce(account, event.shown);
     // Somebody may have come while the database was asked.
     this.drains.wake(account);
     await this.log.room();

@@ -2,6 +2,7 @@ import type { AccountCache } from "../storage/account-cache.js";
 import { StanzaError } from "../xmpp/errors.js";
 import type { Jid } from "../xmpp/jid.js";
 import type { Stanza } from "../xmpp/stanza.js";
+import type { Archiving } from "./archiving.js";
 import type { Delivery } from "./delivery.js";
 import type { Domain } from "./domain.js";
 import type { Requests } from "./requests.js";
@@ -20,6 +21,7 @@ export class Router {
     private readonly remote: RemoteDomains,
     private readonly accounts: AccountCache,
     private readonly requests: Requests,
+    private readonly archiving: Archiving,
   ) {}
 
   /**
@@ -29,13 +31,22 @@ export class Router {
   route(stanza: Stanza): undefined | Promise<void> {
     const to = stanza.to as Jid;
     const domain = this.domains.get(to.domain);
-    if (!domain) return this.remote.route(stanza);
+    if (!domain) return this.#toRemote(stanza);
     if (to.local === "") return this.#toServer(domain, stanza);
     const handled = domain.hooks.fire("stanza:deliver", { account: to.bare, stanza });
     if (handled instanceof Promise) {
       return handled.then((yes) => (yes ? undefined : this.#toAccount(domain, stanza)));
     }
     return handled === true ? undefined : this.#toAccount(domain, stanza);
+  }
+
+  #toRemote(stanza: Stanza): undefined | Promise<void> {
+    if (stanza.kind !== "message") return this.remote.route(stanza);
+    const message = this.archiving.withoutForged(stanza);
+    const sent = this.remote.route(message);
+    return sent instanceof Promise
+      ? sent.then(() => this.delivery.keepSent(message))
+      : this.delivery.keepSent(message);
   }
 
   #toAccount(domain: Domain, stanza: Stanza): undefined | Promise<void> {

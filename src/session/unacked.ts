@@ -12,8 +12,13 @@ export interface Sent {
 /** What was sent to a client and not acknowledged yet, oldest first: XEP-0198 §4. */
 export class Unacked {
   #queue: Sent[] = [];
-  #acked = 0;
+  #acked: number;
   #bytes = 0;
+
+  /** @param acked the number of stanzas that were sent and acknowledged before, wrapped. */
+  constructor(acked = 0) {
+    this.#acked = acked;
+  }
 
   get count(): number {
     return this.#queue.length;

@@ -17,7 +17,7 @@ export class MessageIds {
    * @param slot 0 to 63; nodes that run at the same time have different ones, so that their ids never meet
    * @throws RangeError for another slot
    */
-  constructor(private readonly slot = 0) {
+  constructor(readonly slot = 0) {
     if (!Number.isInteger(slot) || slot < 0 || slot >= SLOTS) {
       throw new RangeError(`a slot is a whole number from 0 to ${SLOTS - 1}, not ${slot}`);
     }
@@ -33,6 +33,16 @@ export class MessageIds {
   /** ms since 1970 at which an id was given. */
   static timeOf(id: number): number {
     return EPOCH + Math.floor(id / (SLOTS * COUNTS));
+  }
+
+  /** The lowest id that can be given at a time (ms since 1970, whole); 0 before there were any, the highest after the last. */
+  static firstAt(time: number): number {
+    return Math.min(Math.max(0, (time - EPOCH) * SLOTS * COUNTS), Number.MAX_SAFE_INTEGER);
+  }
+
+  /** The slot of who gave an id. */
+  static slotOf(id: number): number {
+    return Math.floor(id / COUNTS) % SLOTS;
   }
 }
 

@@ -2,7 +2,8 @@ import type { Logger } from "../log.js";
 import { ownText } from "../xml/own-copy.js";
 import type { Ticket } from "../xmpp/stanza.js";
 import type { MessageIds } from "./message-id.js";
-import type { Account, MessageRepository, PendingMessage } from "./types.js";
+import type { ReferenceLog } from "./reference-log.js";
+import type { Account, Archives, MessageRepository, NewMessage } from "./types.js";
 
 type EntryState = "queued" | "stored" | "settled";
 
@@ -14,8 +15,10 @@ export interface MessageSource {
 }
 
 /** One message for one account on its way into the store and out of it. */
-export class LogEntry implements PendingMessage {
+export class LogEntry implements NewMessage {
   state: EntryState = "queued";
+  /** It goes, or went, into the database without a mark: it was delivered before. */
+  delivered = false;
   readonly size: number;
   #source: { toString(): string };
 
@@ -28,6 +31,7 @@ export class LogEntry implements PendingMessage {
     public holder: string | undefined,
     /** Released once the message is in the database, or need not be any more. */
     readonly ticket: Ticket | undefined,
+    readonly archives?: Archives,
   ) {
     this.#source = source;
     this.size = source.size;
@@ -67,7 +71,8 @@ const DEFAULTS: MessageLogOptions = {
 
 /**
  * The one write path of messages: everything that must outlive its moment goes through here, is written in groups, and
- * leaves when it was delivered. A message that was delivered before its group is written never touches the disk.
+ * leaves when it was delivered. A message that was delivered before its group is written never touches the disk, unless
+ * an archive wants it.
  *
  * While the database fails, what is queued stays queued, nothing becomes durable, and `room()` holds senders back.
  */
@@ -94,20 +99,37 @@ export class MessageLog {
     private readonly ids: MessageIds,
     private readonly log: Logger,
     options: Partial<MessageLogOptions> = {},
+    /** Told of each message written that belongs to archives. */
+    private readonly references?: Pick<ReferenceLog, "add">,
   ) {
     this.#options = { ...DEFAULTS, ...options };
   }
 
-  /** Takes a message. It gets its place in the order now; it is durable when its ticket is released. */
-  append(account: Account, stanza: MessageSource, holder: string | undefined, ticket?: Ticket): LogEntry {
+  /**
+   * Takes a message. It gets its place in the order now; it is durable when its ticket is released.
+   * @param archives whose archives it belongs to; undefined: nobody's
+   */
+  append(
+    account: Account,
+    stanza: MessageSource,
+    holder: string | undefined,
+    ticket?: Ticket,
+    archives?: Archives,
+  ): LogEntry {
     const now = Date.now();
     this.#lastId = this.ids.next(now);
-    const entry = new LogEntry(this.#lastId, account, stanza, now, holder, ticket);
+    const entry = new LogEntry(this.#lastId, account, stanza, now, holder, ticket, archives);
     if (this.#failing || this.#queue.length >= this.#options.batch) entry.keepOwnText();
     this.#queue.push(entry);
     this.#size += entry.size;
     this.#start();
     return entry;
+  }
+
+  /** Takes a message that waits for nobody: it is for the archives alone. */
+  archive(stanza: MessageSource, archives: Archives, ticket?: Ticket): void {
+    const account = (archives.recipient ?? archives.sender) as Account;
+    this.settle(this.append(account, stanza, undefined, ticket, archives));
   }
 
   /** A place in the order: what was appended before has a lower id, what comes has a higher one. */
@@ -171,7 +193,7 @@ export class MessageLog {
     // The attempt that was under way may have failed for a reason that has passed.
     if (this.#queue.length > 0) this.#start();
     await this.#running;
-    const lost = this.#queue.filter(({ state }) => state !== "settled").length;
+    const lost = this.#queue.filter(({ state, archives }) => state !== "settled" || archives).length;
     if (lost > 0) throw new Error(`${lost} messages could not be written before the stop`);
   }
 
@@ -203,15 +225,17 @@ export class MessageLog {
 
   async #writeGroup(): Promise<void> {
     const group = this.#queue.slice(0, this.#options.batch);
-    this.#writing = group.filter((entry) => entry.state !== "settled");
+    this.#writing = group.filter((entry) => entry.state !== "settled" || entry.archives);
+    for (const entry of this.#writing) entry.delivered = entry.state === "settled";
     try {
       if (this.#writing.length > 0) await this.messages.append(this.#writing);
       this.#queue.splice(0, group.length);
       for (const { size } of group) this.#size -= size;
       for (const entry of this.#writing) {
         // Delivered while its group was being written: the mark has to go again.
-        if (entry.state === "settled") this.#settleLate(entry);
-        else entry.state = "stored";
+        if (entry.state !== "settled") entry.state = "stored";
+        else if (!entry.delivered) this.#settleLate(entry);
+        if (entry.archives) this.references?.add(entry as LogEntry & { archives: Archives });
       }
       this.#wrote(0, group.length);
     } finally {

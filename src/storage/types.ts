@@ -77,12 +77,30 @@ export interface PendingMessage {
   readonly receivedAt: number;
   /** The node whose session is being given the message; undefined: nobody has it, the next login gets it. */
   readonly holder: string | undefined;
+  /** It is in the archive of `account`, or will be. Left out: it is not. */
+  readonly archived?: true;
+}
+
+/** The accounts whose archives a message belongs to; at least one. */
+export interface Archives {
+  readonly sender: Account | undefined;
+  /** Of a message to oneself this alone is set: an archive has each message once. */
+  readonly recipient: Account | undefined;
+  readonly from: Jid;
+  readonly to: Jid;
+}
+
+/** A message as it is written. */
+export interface NewMessage extends PendingMessage {
+  /** Nobody waits for it: it is written for the archives alone, without a mark. */
+  readonly delivered?: boolean;
+  readonly archives?: Archives | undefined;
 }
 
 export interface MessageRepository {
   /** Writes all in one transaction; one that is there already (same account and id) is left as it stands. Order of ids is order of delivery. */
-  append(messages: readonly PendingMessage[]): Promise<void>;
-  /** Takes the marks away, and each message that nobody else needs, in one transaction. */
+  append(messages: readonly NewMessage[]): Promise<void>;
+  /** Takes the marks away, and each message that nobody else needs and no archive has, in one transaction. */
   settle(done: readonly { account: Account; id: number }[]): Promise<void>;
   /** Gives messages back: held by nobody. */
   release(messages: readonly { account: Account; id: number }[]): Promise<void>;
@@ -100,6 +118,77 @@ export interface MessageRepository {
   count(account: Account, limit: number): Promise<number>;
 }
 
+/** That a message is in an account's archive, under the one it was exchanged with. */
+export interface ArchiveReference {
+  readonly accountId: number;
+  readonly messageId: number;
+  /** Bare or full. */
+  readonly peer: Jid;
+}
+
+/** Which messages of an archive are asked for: all that every condition allows. */
+export interface ArchiveQuery {
+  /** Lowest and highest id, these included. */
+  readonly from: number;
+  readonly to: number;
+  /** Exchanged with a bare JID (any resource of it) or a full one. */
+  readonly with?: Jid | undefined;
+  /** One of these; 200 at most. */
+  readonly ids?: readonly number[] | undefined;
+  /** The last `limit` of them, and not the first. */
+  readonly backwards?: boolean | undefined;
+}
+
+export interface ArchivedMessage {
+  readonly id: number;
+  readonly stanza: string;
+}
+
+/** A message that archives have, with the ids of their accounts. */
+export interface KeptMessage extends ArchivedMessage {
+  readonly sender: number | undefined;
+  readonly recipient: number | undefined;
+}
+
+/**
+ * The archives of accounts (XEP-0313): references to the messages in `MessageRepository`, which follow their messages in
+ * larger groups. `storage/reference-log.ts` writes them.
+ */
+export interface ArchiveRepository {
+  /**
+   * Writes references in one transaction; those that are there already stay as they stand, and those of an account that
+   * has been removed are left out.
+   * @param mark all messages of this slot (`MessageIds.slotOf`) up to this id have their references then
+   */
+  add(references: readonly ArchiveReference[], mark: { slot: number; id: number }): Promise<void>;
+  /** The highest mark set for a slot; 0 when there was none. */
+  mark(slot: number): Promise<number>;
+  /** Messages that archives have or should have, with ids above `after`, lowest first. */
+  kept(after: number, limit: number): Promise<KeptMessage[]>;
+  /** Ids of an account's archive, lowest first, `limit` at most. */
+  find(account: Account, query: ArchiveQuery, limit: number): Promise<number[]>;
+  /** Those of the ids that are in the account's archive; 200 at most are asked for. */
+  has(account: Account, ids: readonly number[]): Promise<ReadonlySet<number>>;
+  /** Texts of messages that `find` gave, 200 at most, lowest id first; one that went meanwhile is left out. */
+  read(ids: readonly number[]): Promise<ArchivedMessage[]>;
+  /** First and last id of an account's archive. */
+  ends(account: Account): Promise<{ first: number; last: number } | undefined>;
+  /**
+   * One step of retention: takes messages out of the archives of a domain's accounts.
+   * @param after where the last step ended, 0 for the first
+   * @param before messages with lower ids go
+   * @param limit messages looked at
+   * @returns where the next step begins; undefined when none is left
+   */
+  expire(domain: string, after: number, before: number, limit: number): Promise<number | undefined>;
+  /**
+   * One step of clearing up after accounts that have been removed.
+   * @param limit messages taken out of an archive
+   * @returns whether there was something to do
+   */
+  clear(limit: number): Promise<boolean>;
+}
+
 /** Small values by account, store and key: private XML, vCards, what plugins keep. JSON inside. */
 export interface KeyValueRepository {
   get(account: Account | undefined, store: string, key: string): Promise<unknown>;
@@ -113,6 +202,7 @@ export interface Storage {
   readonly accounts: AccountRepository;
   readonly rosters: RosterRepository;
   readonly messages: MessageRepository;
+  readonly archive: ArchiveRepository;
   readonly keyValues: KeyValueRepository;
   /** Rejects when the database cannot be reached. */
   ping(): Promise<void>;

@@ -208,7 +208,13 @@ export class ClientStream implements ConnectionHandler, StreamInfo, Outlet, Mana
   /** @throws StanzaError */
   async bind(wanted: string | undefined): Promise<Jid> {
     const { binder, domain } = this.settings;
-    const session = await binder.bind(this.account as Account, this.#anonymous, wanted, domain.hooks, this);
+    const account = this.account as Account;
+    const session = await binder.bind(account, this.#anonymous, wanted, domain.hooks, this);
+    // Asked now, since whoever removes an account ends the sessions that are bound by then.
+    if (!this.#anonymous && (await this.settings.account(account.jid))?.id !== account.id) {
+      await binder.unbind(session, domain.hooks, "the account was removed");
+      throw new StreamError("not-authorized", "the account was removed");
+    }
     // The client went away while somebody else was made to give way.
     if (this.#phase === "closed") {
       await binder.unbind(session, domain.hooks, "closed by the client");

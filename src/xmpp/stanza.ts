@@ -1,4 +1,13 @@
-import { type Attrs, Element, type Node, openingTag, serializeChildren, xml } from "../xml/element.js";
+import {
+  type Attrs,
+  Element,
+  escapeText,
+  type Node,
+  openingTag,
+  serialize,
+  serializeChildren,
+  xml,
+} from "../xml/element.js";
 import { ownAttrs, ownNodes, ownText } from "../xml/own-copy.js";
 import { StanzaError } from "./errors.js";
 import { Jid } from "./jid.js";
@@ -104,9 +113,24 @@ export class Stanza extends Element {
     return changed;
   }
 
-  /** The same stanza with further children at its end. */
+  /** The same stanza with further children at its end. Only these are made into text; what is there already is not. */
   withAppended(...children: Node[]): Stanza {
-    return this.withChildren([...this.children, ...children]);
+    let inner = this.#inner;
+    if (inner !== undefined) {
+      for (const child of children) {
+        inner += typeof child === "object" ? serialize(child, this.attrs.xmlns) : escapeText(child);
+      }
+    }
+    const changed = new Stanza(
+      this.name,
+      this.attrs,
+      this.from,
+      this.to,
+      [...this.children, ...children],
+      inner,
+    );
+    changed.ticket = this.ticket;
+    return changed;
   }
 
   /** The same stanza for somebody who keeps it: it holds on to nothing of the chunk that it was read from. */

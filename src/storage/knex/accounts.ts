@@ -52,6 +52,8 @@ export class KnexAccounts implements AccountRepository {
       const messages = marked.map(Number);
       await lockMessages(this.db, trx, messages);
       await trx("accounts").where({ id }).delete();
+      // An archive may be large: it goes in small steps afterwards.
+      await trx("archive_removals").insert({ account_id: id, removed_at: Date.now() });
       await removeUnmarked(trx, messages);
       return true;
     });

@@ -2,6 +2,7 @@ import type { Knex } from "knex";
 import type { Logger } from "../../log.js";
 import type { Storage } from "../types.js";
 import { KnexAccounts } from "./accounts.js";
+import { KnexArchive } from "./archive.js";
 import { Database } from "./database.js";
 import { type ClientName, DIALECTS } from "./dialect.js";
 import { KnexKeyValues } from "./key-values.js";
@@ -82,6 +83,7 @@ class KnexStorage implements Storage {
   readonly accounts: KnexAccounts;
   readonly rosters: KnexRosters;
   readonly messages: KnexMessages;
+  readonly archive: KnexArchive;
   readonly keyValues: KnexKeyValues;
   readonly #knex: Knex;
 
@@ -90,6 +92,7 @@ class KnexStorage implements Storage {
     this.accounts = new KnexAccounts(db);
     this.rosters = new KnexRosters(db);
     this.messages = new KnexMessages(db);
+    this.archive = new KnexArchive(db);
     this.keyValues = new KnexKeyValues(db);
   }
 

@@ -1,10 +1,12 @@
 import type { Knex } from "knex";
-import type { Account, MessageRepository, PendingMessage } from "../types.js";
+import type { Account, MessageRepository, NewMessage, PendingMessage } from "../types.js";
 import { type Database, list, sqlByCount } from "./database.js";
 import { asOptionalText, asText, placeholders } from "./dialect.js";
 
-/** Rows of one statement. Three values each stay below 999, the lowest limit that SQLite may be built with. */
-const CHUNK_ROWS = 200;
+/** Rows of one statement. Up to four values each stay below 999, the lowest limit that SQLite may be built with. */
+export const CHUNK_ROWS = 200;
+/** The same with five values each; a full group of the message log makes three. */
+const MESSAGE_ROWS = 134;
 /** Characters of one statement: four times as many bytes are still below MySQL's usual limit of 16 MiB. */
 const CHUNK_TEXT = 2 * 1024 ** 2;
 
@@ -17,16 +19,17 @@ export class KnexMessages implements MessageRepository {
     this.#sql = statements(db);
   }
 
-  async append(messages: readonly PendingMessage[]): Promise<void> {
+  async append(messages: readonly NewMessage[]): Promise<void> {
     if (messages.length === 0) return;
     const rows = messages.map(readMessage);
     await this.db.transaction(async (trx) => {
-      const accounts = await this.#existing(trx, new Set(rows.map((row) => row.accountId)));
+      const accounts = await existingAccounts(this.db, trx, new Set(rows.map((row) => row.accountId)));
       // An account may have been removed meanwhile; its messages go nowhere. One that is removed between here and the
       // commit breaks a foreign key, so that the transaction runs again.
       for (const chunk of chunksOf(rows.filter((row) => accounts.has(row.accountId)))) {
         await trx.raw(this.#sql.addMessages(chunk.length), chunk.flatMap(messageValues));
-        await trx.raw(this.#sql.addMarks(chunk.length), chunk.flatMap(markValues));
+        const marked = chunk.filter((row) => !row.delivered);
+        if (marked.length > 0) await trx.raw(this.#sql.addMarks(marked.length), marked.flatMap(markValues));
       }
     });
   }
@@ -55,7 +58,7 @@ export class KnexMessages implements MessageRepository {
   ): Promise<PendingMessage[]> {
     const free = alive.length === 0 ? "" : `and (holder is null or holder not in ${list(alive.length)})`;
     const rows = await this.db.select(
-      `select id, stanza, received_at, holder from pending join messages on id = message_id
+      `select id, stanza, received_at, holder, recipient_id from pending join messages on id = message_id
        where account_id = ? and message_id > ? ${free} order by message_id limit ?`,
       [account.id, after, ...alive, limit],
     );
@@ -65,6 +68,7 @@ export class KnexMessages implements MessageRepository {
       stanza: asText(row.stanza),
       receivedAt: Number(row.received_at),
       holder: asOptionalText(row.holder),
+      ...(row.recipient_id !== null && Number(row.recipient_id) === account.id && { archived: true }),
     }));
   }
 
@@ -76,22 +80,27 @@ export class KnexMessages implements MessageRepository {
     return Number(row.marks);
   }
 
-  /** Those of the accounts that exist. */
-  async #existing(trx: Knex, ids: ReadonlySet<number>): Promise<Set<number>> {
-    const held = new Set<number>();
-    for (const chunk of slices([...ids])) {
-      const rows = await this.db.select(this.#sql.existingAccounts(chunk.length), chunk, trx);
-      for (const row of rows) held.add(Number(row.id));
-    }
-    return held;
-  }
-
   async #eachMark(trx: Knex, marks: readonly Mark[], sql: (count: number) => string): Promise<void> {
     for (const chunk of slices(marks)) {
       const ids = chunk.map(({ id }) => id);
       await trx.raw(sql(chunk.length), [...ids, ...chunk.flatMap(({ account, id }) => [account.id, id])]);
     }
   }
+}
+
+const existingSql = sqlByCount(CHUNK_ROWS, (count) => `select id from accounts where id in ${list(count)}`);
+
+/** Those of the accounts that exist. */
+export async function existingAccounts(
+  db: Database,
+  trx: Knex,
+  ids: ReadonlySet<number>,
+): Promise<Set<number>> {
+  const existing = new Set<number>();
+  for (const chunk of slices([...ids])) {
+    for (const row of await db.select(existingSql(chunk.length), chunk, trx)) existing.add(Number(row.id));
+  }
+  return existing;
 }
 
 /** Keeps others from adding or taking marks of these messages until the transaction ends. */
@@ -108,10 +117,11 @@ export async function lockMessages(db: Database, trx: Knex, ids: readonly number
 const unmarkedSql = sqlByCount(
   CHUNK_ROWS,
   (count) => `delete from messages where id in ${list(count)}
+    and sender_id is null and recipient_id is null
     and not exists (select 1 from pending where message_id = messages.id)`,
 );
 
-/** Removes those of the messages that nobody waits for any more. */
+/** Removes those of the messages that nobody waits for any more and no archive has. */
 export async function removeUnmarked(trx: Knex, ids: readonly number[]): Promise<void> {
   for (const chunk of slices(ids)) await trx.raw(unmarkedSql(chunk.length), chunk);
 }
@@ -123,10 +133,9 @@ function statements({ dialect }: Database) {
   const theseMarks = (count: number) =>
     `message_id in ${list(count)} and (account_id, message_id) in ${dialect.pairs(count)}`;
   return {
-    existingAccounts: byCount((count) => `select id from accounts where id in ${list(count)}`),
     addMessages: byCount(
-      (count) => `insert into messages (id, stanza, received_at)
-        values ${placeholders(count, "(?, ?, ?)")} ${dialect.ignoreExisting("id")}`,
+      (count) => `insert into messages (id, stanza, received_at, sender_id, recipient_id)
+        values ${placeholders(count, "(?, ?, ?, ?, ?)")} ${dialect.ignoreExisting("id")}`,
     ),
     addMarks: byCount(
       (count) => `insert into pending (account_id, message_id, holder)
@@ -144,21 +153,34 @@ interface MessageRow {
   readonly stanza: string;
   readonly receivedAt: number;
   readonly holder: string | null;
+  readonly delivered: boolean;
+  readonly senderId: number | null;
+  readonly recipientId: number | null;
 }
 
-function readMessage({ id, account, stanza, receivedAt, holder }: PendingMessage): MessageRow {
-  return { id, accountId: account.id, stanza, receivedAt, holder: holder ?? null };
+function readMessage(message: NewMessage): MessageRow {
+  const { id, account, stanza, receivedAt, holder, delivered, archives } = message;
+  return {
+    id,
+    accountId: account.id,
+    stanza,
+    receivedAt,
+    holder: holder ?? null,
+    delivered: delivered ?? false,
+    senderId: archives?.sender?.id ?? null,
+    recipientId: archives?.recipient?.id ?? null,
+  };
 }
 
-function messageValues({ id, stanza, receivedAt }: MessageRow): Knex.RawBinding[] {
-  return [id, stanza, receivedAt];
+function messageValues({ id, stanza, receivedAt, senderId, recipientId }: MessageRow): Knex.RawBinding[] {
+  return [id, stanza, receivedAt, senderId, recipientId];
 }
 
 function markValues({ accountId, id, holder }: MessageRow): Knex.RawBinding[] {
   return [accountId, id, holder];
 }
 
-function* slices<T>(values: readonly T[]): Generator<T[]> {
+export function* slices<T>(values: readonly T[]): Generator<T[]> {
   for (let start = 0; start < values.length; start += CHUNK_ROWS)
     yield values.slice(start, start + CHUNK_ROWS);
 }
@@ -168,7 +190,7 @@ function* chunksOf(rows: readonly MessageRow[]): Generator<MessageRow[]> {
   let chunk: MessageRow[] = [];
   let text = 0;
   for (const row of rows) {
-    if (chunk.length === CHUNK_ROWS || (chunk.length > 0 && text + row.stanza.length > CHUNK_TEXT)) {
+    if (chunk.length === MESSAGE_ROWS || (chunk.length > 0 && text + row.stanza.length > CHUNK_TEXT)) {
       yield chunk;
       chunk = [];
       text = 0;
