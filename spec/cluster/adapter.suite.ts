@@ -8,13 +8,7 @@
  */
 import assert from "node:assert/strict";
 import { randomBytes, randomUUID } from "node:crypto";
-import type { ClusterAdapter, ClusterMessage, NodeId } from "../../src/cluster/adapter.js";
-
-export interface SetAside {
-  /** Of the message. */
-  key: string;
-  reason: string;
-}
+import type { ClusterAdapter, ClusterMessage, DeadLetter, NodeId } from "../../src/cluster/adapter.js";
 
 /** What the suite is told of an adapter and its broker. */
 export interface AdapterKit {
@@ -22,8 +16,6 @@ export interface AdapterKit {
   make(deployment: string): ClusterAdapter;
   /** Ends a node as `kill -9` does: its adapter does nothing more, and leaves behind what it has on the broker. */
   crash(adapter: ClusterAdapter, node: NodeId): Promise<void>;
-  /** The dead letters of a deployment. */
-  deadLetters(deployment: string): Promise<SetAside[]>;
   /** What a deployment has on the broker that belongs to nodes: mailboxes, topics, queues. */
   leftovers(deployment: string): Promise<string[]>;
   /** The most messages that a node is given at a time. */
@@ -162,6 +154,16 @@ export function adapterSuite(openKit: () => Promise<AdapterKit>): void {
     await send(from, node, marker);
     await node.inbox.until(() => node.inbox.texts.includes(marker), "the marker", deadline);
     return node.inbox.texts.filter((text) => text !== marker);
+  }
+
+  /** The dead letters, as soon as there are so many. */
+  async function setAside(node: TestNode, count: number): Promise<DeadLetter[]> {
+    for (;;) {
+      const letters = await node.adapter.deadLetters(10);
+      if (letters.length >= count) return letters;
+      // The broker is given time; and one in memory gives the event loop none.
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
   }
 
   /** The texts of each key in the order heard. */
@@ -342,7 +344,7 @@ export function adapterSuite(openKit: () => Promise<AdapterKit>): void {
       await heard(b, 3);
       assert.deepEqual(b.inbox.texts, ["1", "2", "3"]);
       assert.equal(failures, 1);
-      assert.deepEqual(await kit.deadLetters(deployment), []);
+      assert.deepEqual(await a.adapter.deadLetters(10), []);
     });
 
     it("that goes on failing sets the message aside with its reason, and goes on with the next", async () => {
@@ -354,19 +356,37 @@ export function adapterSuite(openKit: () => Promise<AdapterKit>): void {
       await send(a, b, "fine", "good");
       await send(a, b, "poison too", "bad");
       await heard(b, 1);
-      let dead: SetAside[] = [];
-      const look = async () => {
-        while (dead.length < 2) dead = await kit.deadLetters(deployment);
-      };
-      await within(deadline, look(), "two dead letters");
-      for (const { key, reason } of dead) {
-        assert.equal(key, "bad");
+      const dead = await within(deadline, setAside(a, 2), "two dead letters");
+      for (const { key, reason, from, to, at } of dead) {
+        assert.deepEqual([key, from, to], ["bad", a.name, b.name]);
         assert.match(reason, /cannot be read/);
+        assert.ok(Math.abs(Date.now() - at.getTime()) < 60_000, `${at}`);
       }
+      assert.deepEqual(dead.map(({ body }) => Buffer.from(body).toString()).sort(), ["poison", "poison too"]);
       b.inbox.onReceive = () => undefined;
       await send(a, b, "fine again", "bad");
       await heard(b, 2);
       assert.deepEqual(b.inbox.texts, ["fine", "fine again"]);
+    });
+
+    it("that has set a message aside keeps it until it is dropped, whoever asks", async () => {
+      const [a, b, c] = await startAll(3);
+      b.inbox.onReceive = () => {
+        throw new Error("cannot be read");
+      };
+      await send(a, b, "1");
+      await send(a, b, "2");
+      const [first, second] = await within(deadline, setAside(c, 2), "two dead letters");
+      assert.deepEqual(await c.adapter.deadLetters(1), [first]);
+      await within(deadline, b.adapter.stop(), "stop");
+      assert.equal(await c.adapter.dropDeadLetter(first.id), true);
+      assert.equal(await a.adapter.dropDeadLetter(first.id), false);
+      assert.deepEqual(
+        (await a.adapter.deadLetters(10)).map(({ id }) => id),
+        [second.id],
+      );
+      assert.equal(await a.adapter.dropDeadLetter(second.id), true);
+      assert.deepEqual(await c.adapter.deadLetters(10), []);
     });
   });
 

@@ -1,3 +1,5 @@
+import type { ZodType } from "zod";
+
 /** Names one run of one server process: fresh at each process start. */
 export type NodeId = string;
 
@@ -8,6 +10,16 @@ export interface ClusterMessage {
   /** Messages with the same key from the same sender arrive in the order sent. */
   key: string;
   body: Uint8Array;
+}
+
+/** A message that could not be received, however often it was tried. */
+export interface DeadLetter extends ClusterMessage {
+  /** The node that it was for. */
+  to: NodeId;
+  /** What the last attempt said. */
+  reason: string;
+  /** When it was set aside. */
+  at: Date;
 }
 
 export type Receive = (message: ClusterMessage) => Promise<void>;
@@ -31,6 +43,29 @@ export interface ClusterAdapter {
   send(to: NodeId | "*", key: string, body: Uint8Array, options?: { durable?: boolean }): Promise<void>;
   /** Drains what is left in a dead node's mailbox, to exactly one survivor, then removes it. Resolves with the number drained. */
   adopt(dead: NodeId, receive: Receive): Promise<number>;
+  /**
+   * What was set aside in this deployment, by any node, oldest first. It outlives the nodes as the broker's other messages
+   * do; of more than the adapter's bound the oldest go.
+   * @param limit how many at the most
+   */
+  deadLetters(limit: number): Promise<DeadLetter[]>;
+  /** Removes what has this id. @returns whether there was anything. */
+  dropDeadLetter(id: string): Promise<boolean>;
   /** Lets running receives finish, flushes, leaves nothing behind on the broker. Idempotent; later sends reject. */
   stop(): Promise<void>;
+}
+
+/** What an adapter may say to the server's log. */
+export interface AdapterLog {
+  info(fields: object, text: string): void;
+  warn(fields: object, text: string): void;
+}
+
+/** What the package (or module) of an adapter exports as `adapter`. */
+export interface AdapterModule<Options = unknown> {
+  /** As it is named in the configuration. */
+  name: string;
+  /** Checks and completes the options that the configuration gives for it; each option has a default and a sentence. */
+  options: ZodType<Options>;
+  create(options: Options, log: AdapterLog): ClusterAdapter;
 }

@@ -1,17 +1,9 @@
-import type { ClusterMessage, NodeId, OnState, Receive } from "../adapter.js";
+import type { ClusterMessage, DeadLetter, NodeId, OnState, Receive } from "../adapter.js";
 import { Mailbox, type MailboxOptions } from "./memory-mailbox.js";
 
 export interface MemoryBusOptions extends MailboxOptions {
   /** Dead letters kept; the oldest go. */
   deadLetters: number;
-}
-
-/** A message that could not be received. */
-export interface DeadLetter {
-  /** The node that it was for. */
-  to: NodeId;
-  message: ClusterMessage;
-  reason: string;
 }
 
 const DEFAULTS: MemoryBusOptions = {
@@ -44,6 +36,12 @@ export class MemoryBus {
 
   get deadLetters(): readonly DeadLetter[] {
     return this.#deadLetters;
+  }
+
+  dropDeadLetter(id: string): boolean {
+    const index = this.#deadLetters.findIndex((letter) => letter.id === id);
+    if (index >= 0) this.#deadLetters.splice(index, 1);
+    return index >= 0;
   }
 
   /** Nodes that have something on the bus. */
@@ -137,7 +135,7 @@ export class MemoryBus {
 
   #bury(to: NodeId, message: ClusterMessage, reason: unknown): void {
     const text = reason instanceof Error ? reason.message : String(reason);
-    this.#deadLetters.push({ to, message, reason: text });
+    this.#deadLetters.push({ ...message, to, reason: text, at: new Date() });
     if (this.#deadLetters.length > this.#options.deadLetters) this.#deadLetters.shift();
   }
 }

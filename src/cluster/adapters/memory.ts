@@ -1,4 +1,4 @@
-import type { ClusterAdapter, NodeId, OnState, Receive } from "../adapter.js";
+import type { ClusterAdapter, DeadLetter, NodeId, OnState, Receive } from "../adapter.js";
 import type { MemoryBus } from "./memory-bus.js";
 
 /** The reference adapter, and the one of a server that is alone. */
@@ -32,6 +32,16 @@ export class MemoryAdapter implements ClusterAdapter {
     } finally {
       this.#adoptions.delete(adoption);
     }
+  }
+
+  async deadLetters(limit: number): Promise<DeadLetter[]> {
+    this.#running();
+    return this.bus.deadLetters.slice(0, limit);
+  }
+
+  async dropDeadLetter(id: string): Promise<boolean> {
+    this.#running();
+    return this.bus.dropDeadLetter(id);
   }
 
   stop(): Promise<void> {
