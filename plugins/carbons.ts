@@ -39,11 +39,9 @@ export default definePlugin({
       const copy = copyOf(direction, message, account);
       for (const reader of readers) ctx.sessions.send(reader, copy.withTo(reader.jid));
     };
-    /** The account's other resources that want copies; most accounts have none, and nothing is made for them. */
-    const fellows = (jid: Jid) => {
-      const all = ctx.sessions.of(jid);
-      return all.length > 1 ? all.filter((one) => one.flags.has(FLAG) && !one.jid.equals(jid)) : [];
-    };
+    /** The account's other resources that want copies. */
+    const fellows = (jid: Jid) =>
+      ctx.sessions.of(jid).filter((one) => one.flags.has(FLAG) && !one.jid.equals(jid));
     const sent = new SentMessages();
 
     // §7. `from` is whom the message has reached besides: of a message to oneself one copy is enough.
@@ -52,18 +50,14 @@ export default definePlugin({
       const readers = missed.filter((one) => one.flags.has(FLAG) && !one.jid.equals(stanza.from));
       give("received", stanza, readers);
     });
-    // §8, once all who may refuse the message had their say.
-    ctx.hook(
-      "stanza:received",
-      ({ session, stanza }) => {
-        if (stanza.kind !== "message" || stanza.to?.sameBare(session.jid)) return;
-        const readers = fellows(session.jid);
-        if (readers.length === 0 || !isCopied(stanza, "sent")) return;
-        sent.note(session, stanza);
-        give("sent", stanza, readers);
-      },
-      -100,
-    );
+    // §8. The copy has the message's name in the archive: XEP-0313 §3.5.
+    ctx.hook("message:sent", ({ session, stanza, others }) => {
+      if (stanza.to?.sameBare(session.jid)) return;
+      const readers = others.filter((one) => one.flags.has(FLAG));
+      if (readers.length === 0 || !isCopied(stanza, "sent")) return;
+      sent.note(session, stanza);
+      give("sent", stanza, readers);
+    });
     // §6.1: errors follow the message that they answer, whoever else is told of it.
     ctx.hook("stanza:sending", ({ session, stanza }) => {
       if (stanza.kind !== "message" || stanza.type !== "error") return;

@@ -26,6 +26,11 @@ export interface HookMap {
    * `session.resource` is its last row.
    */
   "session:unbound": { session: Session; reason: string };
+  /**
+   * A node died with a session on it: one of the others, once. It is no longer in the directory. Nobody on the dead node
+   * has told of its end.
+   */
+  "session:lost": { resource: Resource };
   /** A client sent a stanza: entry node, once, `from` stamped. Handled = not routed. */
   "stanza:received": { session: Session; stanza: Stanza };
   /** A stanza goes to an account of this domain: entry node, once for each recipient account. Handled = not delivered. */
@@ -46,10 +51,21 @@ export interface HookMap {
    * (`Sessions.flag`): entry node, once, after its delivery. Nothing comes of it for accounts without such resources.
    */
   "message:missed": { account: Jid; stanza: Stanza; missed: readonly Resource[] };
+  /**
+   * A client's message has gone its way, or was refused: entry node, once, after its delivery. `stanza` has the name that
+   * its sender's archive gave it, if that has it. `others` are the account's other resources that have flags; nothing
+   * comes of it for accounts without any.
+   */
+  "message:sent": { session: Session; stanza: Stanza; others: readonly Resource[] };
   /** A message waits in the store, since nobody takes it: the node that put it there, once each time. */
   "message:kept": { account: Account; stanza: Stanza };
   /** The last word before the bytes: the session's node, once for each receiving session. Handled = not sent. */
   "stanza:sending": { session: Session; stanza: Stanza };
+  /**
+   * An account is about to be removed, with all that `storage` keeps for it: the node that does it, once. Its sessions
+   * end afterwards. What is thrown keeps the account.
+   */
+  "account:removing": { account: Account };
 }
 
 export type HookPoint = keyof HookMap;
@@ -63,13 +79,16 @@ export const hookPoints: readonly HookPoint[] = [
   "session:bound",
   "session:detached",
   "session:unbound",
+  "session:lost",
   "stanza:received",
   "stanza:deliver",
   "message:archiving",
   "message:undelivered",
   "message:missed",
+  "message:sent",
   "message:kept",
   "stanza:sending",
+  "account:removing",
 ];
 
 interface Registration {

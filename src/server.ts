@@ -1,10 +1,16 @@
 /** The composition root: builds the parts in order, stops them in reverse. */
-import { createHmac, randomBytes, randomUUID } from "node:crypto";
+import { createHmac, randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
+import { hostname } from "node:os";
 import { domainToASCII } from "node:url";
 import { AccountAdmin } from "./admin/accounts.js";
 import { handleControl } from "./admin/commands.js";
 import { ControlServer, controlPath } from "./admin/control.js";
+import { AccountRemoval } from "./admin/removal.js";
+import type { ClusterAdapter } from "./cluster/adapter.js";
+import { Cluster } from "./cluster/cluster.js";
+import { configuredAdapter } from "./cluster/configured.js";
+import { LINK_DEFAULTS } from "./cluster/link.js";
 import type { LoadedConfig } from "./config/loader.js";
 import { validatePlugins } from "./config/plugin-options.js";
 import type { Config, ListenerConfig } from "./config/schema.js";
@@ -23,15 +29,18 @@ import { Inbound } from "./router/inbound.js";
 import { OfflineStorage } from "./router/offline.js";
 import { Requests } from "./router/requests.js";
 import { noRemoteDomains, Router } from "./router/router.js";
+import { Sent } from "./router/sent.js";
 import { Binder } from "./session/binder.js";
 import { Registry } from "./session/registry.js";
+import type { Resource } from "./session/session.js";
 import { AccountCache } from "./storage/account-cache.js";
 import { ArchiveCleaner } from "./storage/archive-cleaner.js";
+import { makeDataFolder } from "./storage/data-folder.js";
 import { MessageIds } from "./storage/message-id.js";
 import { MessageLog } from "./storage/message-log.js";
 import { openConfiguredStorage } from "./storage/open.js";
 import { ReferenceLog } from "./storage/reference-log.js";
-import type { Storage } from "./storage/types.js";
+import type { NodeRow, Storage } from "./storage/types.js";
 import { clientFeatures } from "./stream/c2s.js";
 import { ClientStream } from "./stream/client-stream.js";
 import { LoginLimiter } from "./stream/login-limiter.js";
@@ -49,6 +58,9 @@ import { Jid } from "./xmpp/jid.js";
 
 /** ms between two looks at who is silent. */
 const REST_EVERY = 5000;
+
+/** ms for what streams that were cut held to be given back. */
+const GIVING_BACK = 2000;
 
 /** A connection that waits for its stream. */
 type Acceptable = Connection & { handler: ConnectionHandler };
@@ -71,6 +83,8 @@ export class Server {
   accounts!: AccountAdmin;
   domains: ReadonlyMap<string, Domain> = new Map();
   registry!: Registry;
+  /** Undefined on a server that is alone. */
+  cluster: Cluster | undefined;
   #certificates!: Certificates;
 
   private constructor(
@@ -79,10 +93,10 @@ export class Server {
   ) {}
 
   /** @throws SetupError what an admin must put right, ConfigError for options of plugins. */
-  static async start(loaded: LoadedConfig, log: Logger): Promise<Server> {
+  static async start(loaded: LoadedConfig, log: Logger, adapter?: ClusterAdapter): Promise<Server> {
     const server = new Server(loaded.config, log);
     try {
-      await server.#start(loaded);
+      await server.#start(loaded, adapter);
       return server;
     } catch (error) {
       await server.stop();
@@ -101,16 +115,21 @@ export class Server {
     return this.#stopping;
   }
 
-  async #start(loaded: LoadedConfig): Promise<void> {
+  async #start(loaded: LoadedConfig, given: ClusterAdapter | undefined): Promise<void> {
     const { config, log } = this;
-    const plugins = await loadPlugins(pluginNames(config));
-    const options = validatePlugins(loaded, schemasOf(plugins));
+    const { plugins, unloadable } = await loadPlugins(pluginNames(config));
+    const options = validatePlugins(loaded, schemasOf(plugins), unloadable);
+    // First: the certificates that are made here are kept there too.
+    await makeDataFolder(config.data);
     this.#certificates = await loadCertificates(config, (sentence) => log.warn(sentence));
 
     const storage = await openConfiguredStorage(config, log.child({ area: "storage" }));
     this.#undo.push(() => storage.close());
     const storageLog = log.child({ area: "storage" });
-    const ids = new MessageIds();
+    const adapter = given ?? (await configuredAdapter(loaded, log.child({ area: "cluster" })));
+    const self = newNodeId();
+    const slot = adapter ? await slotOf(storage, self) : 0;
+    const ids = new MessageIds(slot);
     const references = new ReferenceLog(storage.archive, ids.slot, storageLog);
     this.#undo.push(() => references.stop());
     references.start();
@@ -121,14 +140,36 @@ export class Server {
     cleaner.start();
     const cache = new AccountCache(storage.accounts);
 
-    const registry = new Registry(randomUUID(), noOtherNodes);
+    const cluster =
+      adapter &&
+      new Cluster({
+        self,
+        adapter,
+        nodes: storage.nodes,
+        messages: storage.messages,
+        flushed: () => messageLog.flushed(),
+        settle: (message) => messageLog.settleStored(message),
+        options: { beat: config.cluster.beat, deadAfter: config.cluster.deadAfter, link: LINK_DEFAULTS },
+        log: log.child({ area: "cluster", node: self }),
+      });
+    this.cluster = cluster;
+    if (cluster) this.#undo.push(() => cluster.stop());
+    if (cluster) cache.onForget = (jid) => cluster.forget(jid);
+    const registry = new Registry(self, cluster);
     this.registry = registry;
-    this.accounts = new AccountAdmin(storage.accounts, Object.keys(config.domains), config.auth.iterations, {
-      registry,
-      cache,
-    });
     const domains = new Map(Object.keys(config.domains).map((name) => [name, new Domain(Jid.parse(name))]));
     this.domains = domains;
+    const removal = new AccountRemoval(
+      domains,
+      storage.accounts,
+      cache,
+      registry,
+      log.child({ area: "accounts" }),
+    );
+    this.accounts = new AccountAdmin(storage.accounts, [...domains.keys()], config.auth.iterations, {
+      cache,
+      removal,
+    });
     const archiveIds = new ArchiveIds(keyFor("archive ids", await deploymentSecret(storage)));
     const archiving = new Archiving(domains, registry, cache, archiveIds);
     const offlineLog = log.child({ area: "offline" });
@@ -142,11 +183,11 @@ export class Server {
       offlineLog,
       archiving,
     );
-    const requests = new Requests();
+    const requests = new Requests(undefined, self, (iq) => registry.nodes.answered(iq));
     this.#undo.push(() => requests.stop());
     const delivery = new Delivery(registry, cache, messageLog, drains, offline, requests, archiving);
     const router = new Router(domains, delivery, noRemoteDomains, cache, requests, archiving);
-    const inbound = new Inbound(domains, router, messageLog);
+    const inbound = new Inbound(domains, router, messageLog, new Sent(domains, registry, archiving));
 
     const tls = new TlsSettings(this.#certificates, {
       minVersion: config.tls.minVersion,
@@ -162,6 +203,7 @@ export class Server {
       storage,
       sessions: registry,
       accounts: cache,
+      removal,
       router,
       requests,
       turns: new KeyedTurns(),
@@ -184,6 +226,22 @@ export class Server {
     );
     this.#undo.push(() => binder.endHibernating());
     const hosts = await streamHosts(config, domains, storage, cache, inbound, binder);
+    if (cluster) {
+      // Before the first client: who is where has to be known.
+      await cluster.start({
+        registry,
+        given: (full, stanza, receipt, origin) => delivery.take(full, stanza, receipt, origin),
+        lost: (stanza) => delivery.lost(stanza),
+        stored: (bare, origin, asked) => drains.stored(bare, origin, asked),
+        look: () => drains.look(),
+        gone: (node) => drains.gone(node),
+        left: (resource) => void this.#left(resource),
+        inherit: (_node, slot) => new ReferenceLog(storage.archive, slot, storageLog).written(),
+        forget: (jid) => cache.forgetHere(jid),
+        answer: (iq) => void requests.settle(iq),
+        fenced: () => this.onFenced(),
+      });
+    }
     this.#openWeb(http, hosts, tls);
     await this.#listen(hosts, tls, http);
     const resting = setInterval(() => {
@@ -199,6 +257,18 @@ export class Server {
     this.#undo.push(() => control.stop());
   }
 
+  /** A node died, and this one has taken over: its sessions are gone, which nobody else will tell. */
+  async #left(resource: Resource): Promise<void> {
+    try {
+      await this.domains.get(resource.jid.domain)?.hooks.fire("session:lost", { resource });
+    } catch (error) {
+      this.log.error({ err: error }, "the end of a dead node's session could not be told to everybody");
+    }
+  }
+
+  /** The other nodes take this one for dead. Whoever runs the server decides; until then it serves on. */
+  onFenced: () => void = () => undefined;
+
   /** WebSocket and BOSH. */
   #openWeb(http: HttpServer, hosts: StreamHosts, tls: TlsSettings): void {
     const { stream, http: web } = this.config;
@@ -207,9 +277,10 @@ export class Server {
     const { sendBuffer, closeTimeout } = stream;
     const accept = (connection: Acceptable) => this.#accept(connection, hosts, log);
     const { pingInterval } = web.websocket;
+    const maxPerAddress = stream.maxConnectionsPerAddress;
     const websocket = new WebSocketEndpoint(
       http,
-      { limits, sendBuffer, closeTimeout, tls, pingInterval },
+      { limits, sendBuffer, closeTimeout, tls, pingInterval, maxPerAddress },
       accept,
     );
     const bosh = new BoshEndpoint(
@@ -219,7 +290,7 @@ export class Server {
         limits,
         sendBuffer,
         closeTimeout,
-        maxSessionsPerAddress: stream.maxConnectionsPerAddress,
+        maxSessionsPerAddress: maxPerAddress,
         serves: (domain) => hosts.find(Jid.tryParse(domain)?.text ?? "") !== undefined,
       },
       accept,
@@ -286,6 +357,9 @@ export class Server {
     });
     for (const stream of this.#streams) stream.close(new StreamError("system-shutdown"));
     if (this.#streams.size > 0) await atMost(ended, this.config.shutdown.timeout);
+    for (const stream of this.#streams) stream.connection.destroy();
+    // What they did not take goes back to the store, which is closed below.
+    if (this.#streams.size > 0) await atMost(ended, GIVING_BACK);
     for (const undo of this.#undo.splice(0).reverse()) {
       try {
         await undo();
@@ -356,11 +430,18 @@ function keyFor(purpose: string, secret: Buffer): Buffer {
   return createHmac("sha256", secret).update(purpose).digest().subarray(0, 16);
 }
 
-const noOtherNodes = {
-  send(): never {
-    throw new Error("there are no other nodes");
-  },
-};
+/** Fresh at each start; the host's name is for those who read logs. */
+function newNodeId(): string {
+  const host = hostname()
+    .replace(/[^a-z0-9-]/gi, "")
+    .slice(0, 40);
+  return `${host || "node"}-${randomBytes(4).toString("hex")}`;
+}
+
+async function slotOf(storage: Storage, self: string): Promise<number> {
+  const rows = await storage.nodes.join(self);
+  return (rows.find(({ id }) => id === self) as NodeRow).slot;
+}
 
 async function atMost(work: Promise<unknown>, ms: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;

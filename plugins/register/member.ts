@@ -6,7 +6,6 @@ import {
   StanzaError,
   xml,
 } from "../../src/plugin/api.js";
-import { removeAccount } from "./farewell.js";
 import { accountOf, credentialsOf } from "./fields.js";
 import { NS_REGISTER } from "./namespace.js";
 import type { RegisterOptions } from "./options.js";
@@ -37,7 +36,7 @@ export class Members {
     if (query.getChildElements().length > 1) throw new StanzaError("bad-request");
     if (!this.options.removal) throw new StanzaError("not-allowed");
     const account = await this.#account(iq, "registration-required");
-    await this.ctx.inTurn(`register ${account.jid}`, () => removeAccount(this.ctx, account));
+    if (!(await this.ctx.removeAccount(account))) throw new StanzaError("registration-required");
   }
 
   async #changePassword(iq: Iq, query: Element): Promise<void> {

@@ -126,6 +126,57 @@ describe("The sluice command", () => {
       assert.match(fourth, /neither\.crt cannot be read/);
     });
 
+    for (const command of ["check", "start", "hooks"]) {
+      it(`tells mistakes of options, of plugins' options and of plugins themselves at once (${command})`, async () => {
+        const broken = join(place.path, "broken.mjs");
+        const needy = join(place.path, "needy.mjs");
+        await writeFile(broken, "export default {");
+        await writeFile(needy, "export default { name: 'needy', requires: ['disco'], setup() {} };");
+        const lines = [
+          "domains:",
+          "  localhost: { plugins: { vcard: { maxSize: much } } }",
+          "plugins:",
+          `  "${broken}": {}`,
+          "  pnig: {}",
+          "  register: { minNameLength: 0 }",
+          "  time: 3",
+          "  ./nowhere.js: {}",
+          `  "${needy}": {}`,
+          "  disco: false",
+          "stream: { maxDepth: no }",
+        ];
+        await writeFile(place.config, lines.join("\n"));
+        const first = await place.run([command]);
+        assert.equal(first.code, 3);
+        const told = first.stderr.trimEnd().split("\n");
+        const expected: [number, RegExp][] = [
+          [2, /^domains\.localhost\.plugins\.vcard\.maxSize: expected a size/],
+          [4, /^plugins\.".*broken\.mjs": expected a plugin that can be loaded: /],
+          [5, /^plugins\.pnig: there is no such plugin, did you mean ping\?$/],
+          [6, /^plugins\.register\.minNameLength: expected a whole number/],
+          [7, /^plugins\.time: expected options/],
+          [8, /^plugins\."\.\/nowhere\.js": expected a plugin that can be loaded: Cannot find module/],
+          [11, /^stream\.maxDepth: expected a whole number/],
+        ];
+        assert.deepEqual(
+          told.map((line) => line.slice(0, line.indexOf(": "))),
+          expected.map(([line]) => `${place.config}:${line}`),
+        );
+        for (const [at, [, message]] of expected.entries())
+          assert.match(told[at].slice(told[at].indexOf(": ") + 2), message);
+
+        // What is left is that one plugin needs another.
+        const right = lines.filter((_line, at) => at !== 0 && !expected.some(([line]) => line === at + 1));
+        await writeFile(place.config, right.join("\n"));
+        const second = await place.run([command]);
+        assert.equal(second.code, 3);
+        assert.equal(
+          second.stderr,
+          `${place.config}:2: plugins."${needy}": expected the plugin disco to be on for localhost too, which this one requires\n`,
+        );
+      });
+    }
+
     it("tells which variable or --set holds the mistake", async () => {
       const { code, stderr } = await sluice(["check", "--set", "stream.maxDept=3", "--set", "nonsense"], "", {
         cwd: place.path,

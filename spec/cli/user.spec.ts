@@ -30,7 +30,61 @@ describe("sluice user", () => {
     return may;
   }
 
+  const ROSTER = "<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>";
+
+  /** Romeo and Juliet have each other's presence; Mercutio has asked her for hers, and Romeo asked him. */
+  async function friends(port: number): Promise<RawClient[]> {
+    const people: RawClient[] = [];
+    for (const name of ["romeo", "juliet", "mercutio"]) {
+      await place.addUser(`${name}@localhost`, "secret");
+      const person = await RawClient.online(port, { name });
+      person.write(ROSTER);
+      await person.receives(/id=["']roster["']/);
+      people.push(person);
+    }
+    const [romeo, juliet, mercutio] = people;
+    const subscribe = async (from: RawClient, to: RawClient, [name, contact]: [string, string]) => {
+      from.write(`<presence type='subscribe' to='${contact}@localhost'/>`);
+      await to.receives(/<presence[^>]*type=["']subscribe["']/);
+      to.write(`<presence type='subscribed' to='${name}@localhost'/>`);
+      await from.receives(/<presence[^>]*type=["']subscribed["']/);
+    };
+    await subscribe(romeo, juliet, ["romeo", "juliet"]);
+    await subscribe(juliet, romeo, ["juliet", "romeo"]);
+    romeo.write("<presence type='subscribe' to='mercutio@localhost'/>");
+    await mercutio.receives(/type=["']subscribe["']/);
+    return people;
+  }
+
+  /** What a roster has of Romeo, as it is after his end. */
+  async function contactOf(name: string, port: number): Promise<string> {
+    const person = await RawClient.online(port, { name, resource: "later" });
+    person.write(ROSTER);
+    const [, items] = await person.receives(/<iq[^>]*id=["']roster["'][^>]*>([\s\S]*?)<\/iq>|never/);
+    assert.ok(
+      !/type=["']subscribe["']/.test(person.text),
+      "a request that waited for an answer is still there",
+    );
+    person.drop();
+    return /<item[^>]*jid=["']romeo@localhost["'][^>]*>/.exec(items)?.[0] ?? "no such contact";
+  }
+
   describe("without a running server", () => {
+    it("deletes an account as its user would: nobody stays subscribed to it", async () => {
+      const first = await place.start();
+      for (const person of await friends(await first.port())) person.drop();
+      first.signal("SIGTERM");
+      assert.equal(await first.ended(), 0);
+
+      const { code, stdout, stderr } = await place.run(["user", "delete", "romeo@localhost"]);
+      assert.deepEqual([code, stdout, stderr], [0, "Deleted romeo@localhost.\n", ""]);
+
+      const port = await (await place.start()).port();
+      assert.match(await contactOf("juliet", port), /subscription=["']none["']/);
+      assert.equal(await contactOf("mercutio", port), "no such contact");
+      assert.equal(await mayLogIn("romeo", "secret", port), false);
+    });
+
     it("adds, lists, changes and deletes accounts", async () => {
       assert.equal(
         (await withPassword("add", "Romeo@localhost", "secret\n")).stdout,
@@ -126,7 +180,7 @@ describe("sluice user", () => {
       assert.equal(await mayLogIn("romeo", "another", port), true);
     });
 
-    it("deletes an account with its sessions, login and waiting messages", async () => {
+    it("deletes an account with its sessions, login, waiting messages, archive and private data", async () => {
       await place.addUser("romeo@localhost", "secret");
       await place.addUser("juliet@localhost", "secret");
       const juliet = await RawClient.online(port, { name: "juliet" });
@@ -136,6 +190,9 @@ describe("sluice user", () => {
       await romeo.logIn({ name: "romeo" });
       romeo.write("<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
       await romeo.receives(/<jid>/);
+      const storage = "<notes xmlns='urn:example:notes'>old-notes</notes>";
+      romeo.write(`<iq type='set' id='note'><query xmlns='jabber:iq:private'>${storage}</query></iq>`);
+      await romeo.receives(/type=["']result["'][^>]*id=["']note["']|id=["']note["'][^>]*type=["']result["']/);
 
       assert.equal((await place.run(["user", "delete", "romeo@localhost"])).code, 0);
 
@@ -148,9 +205,35 @@ describe("sluice user", () => {
 
       await place.addUser("romeo@localhost", "secret");
       const heir = await RawClient.online(port, { name: "romeo" });
+      heir.write("<iq type='set' id='mam'><query xmlns='urn:xmpp:mam:2'/></iq>");
+      await heir.receives(/<fin[\s\S]*<\/iq>/);
+      heir.write(
+        "<iq type='get' id='notes'><query xmlns='jabber:iq:private'><notes xmlns='urn:example:notes'/></query></iq>",
+      );
+      await heir.receives(/id=["']notes["']/);
       await heir.ping("all");
-      assert.ok(!heir.text.includes("of-the-old-romeo"), heir.text);
+      for (const old of ["of-the-old-romeo", "old-notes"]) assert.ok(!heir.text.includes(old), heir.text);
       heir.drop();
+    });
+
+    it("deletes an account as its user would: contacts are told, and pushed what became of their rosters", async () => {
+      const [romeo, juliet, mercutio] = await friends(port);
+      juliet.text = "";
+      mercutio.text = "";
+      assert.equal((await place.run(["user", "delete", "romeo@localhost"])).code, 0);
+      await romeo.receives(/<stream:error><not-authorized[\s\S]*<\/stream:stream>/);
+      for (const type of ["unsubscribe", "unsubscribed"])
+        await juliet.receives(new RegExp(`<presence[^>]*type=["']${type}["']`));
+      await juliet.receives(
+        /<presence[^>]*from=["']romeo@localhost\/spec["'][^>]*type=["']unavailable["']|<presence[^>]*type=["']unavailable["'][^>]*from=["']romeo@localhost\/spec["']/,
+      );
+      // RFC 6121 §3.2.3, §3.3.3
+      await juliet.receives(/<iq[^>]*type=["']set["'][^>]*>[\s\S]*?<item[^>]*subscription=["']none["']/);
+      // The request that waited for his answer is withdrawn.
+      await mercutio.receives(/<presence[^>]*type=["']unsubscribe["']/);
+      for (const person of [romeo, juliet, mercutio]) person.drop();
+      assert.match(await contactOf("juliet", port), /subscription=["']none["']/);
+      assert.equal(await contactOf("mercutio", port), "no such contact");
     });
 
     it("ends a session, too, that waits to be resumed", async () => {

@@ -1,7 +1,7 @@
 import { strict as assert } from "node:assert";
 import { emptyDatabase } from "../support/databases.js";
 import { ServerProcess } from "./process.js";
-import { runFaults } from "./run.js";
+import { kills, runFaults } from "./run.js";
 
 /** How often the server is killed: a few times here, at least a hundred in `npm run test:faults`. */
 const KILLS = Number(process.env.FAULT_KILLS ?? 3);
@@ -13,11 +13,13 @@ describe(`What is acknowledged survives kill -9 of the server (${KILLS} times, F
   async function check(storage: Record<string, unknown>): Promise<void> {
     const server = await ServerProcess.create(storage);
     try {
-      const { lost, disordered, ...figures } = await runFaults(server, KILLS, SEED);
+      const result = await runFaults(server, kills(server, KILLS), SEED);
+      const { lost, disordered, unarchived, ...figures } = result;
       console.log(`      ${JSON.stringify(figures)}`);
       assert(figures.acknowledged > 0);
       assert.deepEqual(lost, [], "acknowledged, but never delivered");
       assert.deepEqual(disordered, [], "delivered in another order than sent");
+      assert.deepEqual(unarchived, [], "acknowledged, but not in an archive");
     } finally {
       await server.remove();
     }

@@ -1,19 +1,14 @@
 import type { Element } from "../../src/xml/element.js";
+import { numbersOf, readArchive } from "./archive-reader.js";
+import { DOMAIN, PASSWORD, type Place } from "./place.js";
 import { message, WireConnection } from "./wire-client.js";
 
-const DOMAIN = "localhost";
-export const PASSWORD = "secret";
 /** Messages that a sender has under way without acknowledgement. */
 const WINDOW = 5;
 /** ms between two groups of them: the load, not the speed of the server, decides how much there is to count. */
 const PACE = 20;
-
-/** Where the server listens at the moment; undefined while it is down. */
-export interface Place {
-  port: number | undefined;
-  /** Resolves when the server is up (again). */
-  up(): Promise<number>;
-}
+/** ms until somebody comes again whom the server could not let in. */
+const AGAIN = 200;
 
 /** Who keeps coming back, whatever happens to the server, until told to stop. */
 abstract class Person {
@@ -52,7 +47,9 @@ abstract class Person {
       const connection = await WireConnection.open(await this.place.up());
       if (!connection) continue;
       this.connection = connection;
-      if (await connection.login(this.name, DOMAIN, PASSWORD)) await this.session(connection);
+      const isIn = await connection.login(this.name, DOMAIN, PASSWORD);
+      if (isIn) await this.session(connection);
+      else if (!connection.closed) await new Promise((resolve) => setTimeout(resolve, AGAIN));
       connection.drop();
     }
   }
@@ -108,7 +105,7 @@ export class Sender extends Person {
   }
 }
 
-export type Habit = "online" | "offline" | "half-dead" | "resuming";
+export type Habit = "online" | "offline" | "half-dead" | "resuming" | "archive-only";
 
 /** Takes down what it gets, in order of arrival. */
 export class Receiver extends Person {
@@ -130,6 +127,12 @@ export class Receiver extends Person {
 
   get total(): number {
     return this.#total;
+  }
+
+  /** It has not been there, and reads what it missed in its archive. */
+  async readArchive(senders: readonly string[]): Promise<void> {
+    const bodies = await readArchive(this.name, this.place);
+    for (const sender of senders) this.heard.set(sender, numbersOf(sender, bodies));
   }
 
   /** Resolves when it has heard all below `count` from a sender. */

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
-import type { Place } from "./people.js";
+import type { Place } from "./place.js";
 
 const MAIN = fileURLToPath(new URL("../../src/main.js", import.meta.url));
 
@@ -19,15 +19,21 @@ export class ServerProcess implements Place {
 
   private constructor(
     private readonly folder: string,
+    /** Its data folder. */
+    readonly data: string,
     private readonly config: string,
   ) {}
 
-  /** @param storage the section `storage` of the configuration. */
-  static async create(storage: Record<string, unknown>): Promise<ServerProcess> {
+  /**
+   * @param storage the section `storage` of the configuration.
+   * @param dataFolder the folder for its data, if it is not to be among the temporary ones.
+   */
+  static async create(storage: Record<string, unknown>, dataFolder?: string): Promise<ServerProcess> {
     const folder = await mkdtemp(join(tmpdir(), "sluice-faults-"));
+    const data = dataFolder ?? join(folder, "data");
     const config = join(folder, "sluice.yaml");
     const settings = {
-      data: join(folder, "data"),
+      data,
       listen: [{ type: "c2s", port: 0 }],
       tls: { required: false },
       auth: { plainWithoutTls: true, iterations: 4096 },
@@ -37,7 +43,7 @@ export class ServerProcess implements Place {
       log: { level: "warn", format: "json" },
     };
     await writeFile(config, stringify(settings));
-    return new ServerProcess(folder, config);
+    return new ServerProcess(folder, data, config);
   }
 
   async addAccounts(names: readonly string[], password: string): Promise<void> {

@@ -1,8 +1,9 @@
-import { type Habit, PASSWORD, Receiver, Sender } from "./people.js";
+import { numbersOf, readArchive } from "./archive-reader.js";
+import { type Habit, Receiver, Sender } from "./people.js";
+import { PASSWORD } from "./place.js";
 import type { ServerProcess } from "./process.js";
 
 export interface Result {
-  kills: number;
   acknowledged: number;
   delivered: number;
   duplicates: number;
@@ -10,9 +11,14 @@ export interface Result {
   lost: string[];
   /** Pairs in which a message was first heard after a later one. */
   disordered: string[];
+  /** `archive: sender number` of what was acknowledged and is not in the sender's or the receiver's archive. */
+  unarchived: string[];
 }
 
-const HABITS: readonly Habit[] = ["online", "offline", "half-dead", "resuming"];
+/** What happens to the server while messages flow. */
+export type Disturbance = (senders: readonly Sender[], random: () => number) => Promise<void>;
+
+const HABITS: readonly Habit[] = ["online", "offline", "half-dead", "resuming", "archive-only"];
 /** ms between a start and the next kill. */
 const LIFE = { least: 300, most: 1500 };
 
@@ -27,48 +33,84 @@ export function seeded(seed: number): () => number {
   };
 }
 
-/** Senders write to receivers of every habit while the server is killed again and again; then all is counted. */
-export async function runFaults(server: ServerProcess, kills: number, seed: number): Promise<Result> {
+/** Kills the server and starts it again on the same data, so many times. */
+export function kills(server: ServerProcess, count: number): Disturbance {
+  return async (_senders, random) => {
+    for (let kill = 0; kill < count; kill++) {
+      const life = LIFE.least + random() * (LIFE.most - LIFE.least);
+      await new Promise((resolve) => setTimeout(resolve, life));
+      await server.end("SIGKILL");
+      await server.start();
+    }
+  };
+}
+
+/** Senders write to receivers of every habit while something happens to the server; then all is counted. */
+export async function runFaults(server: ServerProcess, disturb: Disturbance, seed: number): Promise<Result> {
   const random = seeded(seed);
   const receivers = HABITS.map((habit) => new Receiver(`to-${habit}`, habit, server, random));
   const senders = receivers.flatMap(({ name }) =>
     [1, 2].map((number) => new Sender(`from${number}-${name}`, name, server)),
   );
+  const of = (habit: Habit) => receivers.filter((receiver) => receiver.habit === habit);
   await server.addAccounts(
     [...receivers, ...senders].map(({ name }) => name),
     PASSWORD,
   );
   await server.start();
-  for (const receiver of receivers) if (receiver.habit !== "offline") receiver.start();
+  for (const habit of ["online", "half-dead", "resuming"] as const) for (const one of of(habit)) one.start();
   for (const sender of senders) sender.start();
-  for (let kill = 0; kill < kills; kill++) {
-    const life = LIFE.least + random() * (LIFE.most - LIFE.least);
-    await new Promise((resolve) => setTimeout(resolve, life));
-    await server.end("SIGKILL");
-    await server.start();
-  }
+  await disturb(senders, random);
   await Promise.all(senders.map((sender) => sender.finish()));
-  for (const receiver of receivers) if (receiver.habit === "offline") receiver.start();
+  for (const receiver of of("offline")) receiver.start();
+  for (const receiver of of("archive-only")) await receiver.readArchive(senders.map(({ name }) => name));
   for (const { name, receiver, acknowledged } of senders) {
-    await receivers.find((one) => one.name === receiver)?.hasHeard(name, acknowledged);
+    const target = receivers.find((one) => one.name === receiver);
+    // Who reads the archive has read it; what is missing there will not come.
+    if (target?.habit !== "archive-only") await target?.hasHeard(name, acknowledged);
   }
-  await Promise.all([...senders, ...receivers].map((person) => person.stop()));
-  return count(kills, senders, receivers);
+  const started = receivers.filter(({ habit }) => habit !== "archive-only");
+  await Promise.all([...senders, ...started].map((person) => person.stop()));
+  return { ...count(senders, receivers), unarchived: await unarchived(server, senders) };
 }
 
-function count(kills: number, senders: readonly Sender[], receivers: readonly Receiver[]): Result {
-  const result: Result = { kills, acknowledged: 0, delivered: 0, duplicates: 0, lost: [], disordered: [] };
+function count(senders: readonly Sender[], receivers: readonly Receiver[]): Omit<Result, "unarchived"> {
+  const result = {
+    acknowledged: 0,
+    delivered: 0,
+    duplicates: 0,
+    lost: [] as string[],
+    disordered: [] as string[],
+  };
   for (const { name, receiver, acknowledged } of senders) {
     const heard = receivers.find((one) => one.name === receiver)?.heard.get(name) ?? [];
     const first = [...new Set(heard)];
     result.acknowledged += acknowledged;
     result.delivered += first.length;
     result.duplicates += heard.length - first.length;
-    const known = new Set(first);
-    for (let number = 0; number < acknowledged; number++) {
-      if (!known.has(number)) result.lost.push(`${name} ${number}`);
-    }
+    result.lost.push(...missing(acknowledged, first).map((number) => `${name} ${number}`));
     if (first.some((number, at) => at > 0 && number < first[at - 1])) result.disordered.push(name);
   }
   return result;
+}
+
+/** Both sides have it in their archives: XEP-0313 §3.3.1. */
+async function unarchived(server: ServerProcess, senders: readonly Sender[]): Promise<string[]> {
+  const owners = new Set(senders.flatMap(({ name, receiver }) => [name, receiver]));
+  const found: string[] = [];
+  for (const owner of owners) {
+    const bodies = await readArchive(owner, server);
+    for (const { name, receiver, acknowledged } of senders) {
+      if (name !== owner && receiver !== owner) continue;
+      const numbers = numbersOf(name, bodies);
+      found.push(...missing(acknowledged, numbers).map((number) => `${owner}: ${name} ${number}`));
+    }
+  }
+  return found;
+}
+
+/** The numbers below `count` that are not there. */
+function missing(count: number, there: readonly number[]): number[] {
+  const known = new Set(there);
+  return Array.from({ length: count }, (_, number) => number).filter((number) => !known.has(number));
 }

@@ -37,24 +37,30 @@ export class WireConnection {
     return new WireConnection(socket);
   }
 
-  /** Logs in with PLAIN. @returns false when the connection ended first. */
+  /** Logs in with PLAIN. @returns false when the connection ended first, or the server cannot look anybody up just now. */
   async login(name: string, domain: string, password: string): Promise<boolean> {
     if (!(await this.#header(domain))) return false;
     const response = Buffer.from(`\0${name}\0${password}`).toString("base64");
     this.write(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${response}</auth>`);
     const outcome = await this.next((element) => element.is("success") || element.is("failure"));
     if (!outcome) return false;
+    if (outcome.is("failure") && outcome.getChild("temporary-auth-failure")) return false;
     if (outcome.is("failure")) throw new Error(`login of ${name} failed: ${outcome.toString()}`);
     this.#parser = undefined;
     return (await this.#header(domain)) !== undefined;
   }
 
-  /** Binds a resource and enables stream management. @returns the id to resume with; undefined when the connection ended first. */
-  async bind(resource: string): Promise<string | undefined> {
+  /** @returns false when the connection ended first. */
+  async bindResource(resource: string): Promise<boolean> {
     this.write(
       `<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>${resource}</resource></bind></iq>`,
     );
-    if (!(await this.next((element) => element.attrs.id === "bind"))) return undefined;
+    return (await this.next((element) => element.attrs.id === "bind")) !== undefined;
+  }
+
+  /** Binds a resource and enables stream management. @returns the id to resume with; undefined when the connection ended first. */
+  async bind(resource: string): Promise<string | undefined> {
+    if (!(await this.bindResource(resource))) return undefined;
     this.write(`<enable xmlns='${NS_SM}' resume='true'/>`);
     return (await this.next((element) => element.is("enabled", NS_SM)))?.attrs.id;
   }
@@ -69,6 +75,11 @@ export class WireConnection {
 
   write(text: string): void {
     if (!this.closed) this.#socket.write(text);
+  }
+
+  /** Bytes that wait because nobody takes them. */
+  get unsent(): number {
+    return this.#socket.writableLength;
   }
 
   /** The next element that matches; undefined when the connection ends first. */

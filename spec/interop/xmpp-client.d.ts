@@ -13,6 +13,7 @@ declare module "@xmpp/client" {
 
   export interface Client extends EventEmitter {
     reconnect: { stop(): void };
+    streamManagement: EventEmitter;
     iqCaller: { get(child: XmlElement): Promise<XmlElement> };
     iqCallee: { set(namespace: string, name: string, answer: (iq: { element: XmlElement }) => object): void };
     start(): Promise<{ toString(): string }>;

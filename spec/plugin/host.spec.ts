@@ -155,6 +155,24 @@ describe("The plugin host", () => {
     assert.deepEqual(await traces(), NOTHING);
   });
 
+  it("keeps what two plugins announce until both have stopped", async () => {
+    const announcing = (ctx: PluginContext) => {
+      ctx.feature(NS);
+      ctx.feature(NS);
+      ctx.feature(NS, "account");
+    };
+    await host.start([plugin("a", [], announcing)]);
+    const other = new PluginHost(domain, { log: silentLog } as ContextParts, silentLog);
+    await other.start([plugin("b", [], announcing)]);
+    const announced = () => [...domain.features.server, ...domain.features.account];
+    assert.deepEqual(announced(), [NS, NS], "each once, whoever announces it");
+    await host.reload("a");
+    await other.stop();
+    assert.deepEqual(announced(), [NS, NS]);
+    await host.stop();
+    assert.deepEqual(announced(), []);
+  });
+
   it("does not reload what does not run", async () => {
     await assert.rejects(host.reload("a"));
   });
@@ -184,19 +202,30 @@ describe("Plugins by name", () => {
   it("are the shipped ones, and those that are named by path", async () => {
     const file = join(folder, "mine.mjs");
     await writeFile(file, "export default { name: 'mine', setup() {} };");
-    const plugins = await loadPlugins(["ping", file, "no-such-plugin"]);
+    const { plugins, unloadable } = await loadPlugins(["ping", file, "no-such-plugin"]);
     assert.equal(plugins.get("ping")?.name, "ping");
     assert.equal(plugins.get(file)?.name, "mine");
     assert.equal(plugins.get("no-such-plugin"), undefined);
+    assert.deepEqual([...unloadable], []);
   });
 
-  it("are refused where there is none, or no plugin in it", async () => {
-    const file = join(folder, "empty.mjs");
-    await writeFile(file, "export const x = 1;");
-    const broken = join(folder, "broken.mjs");
-    await writeFile(broken, "export default {");
-    for (const name of [file, broken, join(folder, "missing.mjs"), "./missing.js"]) {
-      await assert.rejects(loadPlugins([name]), SetupError, name);
-    }
+  it("are all tried, and each that cannot be had is told with its reason in one line", async () => {
+    const write = async (name: string, text: string) => {
+      await writeFile(join(folder, name), text);
+      return join(folder, name);
+    };
+    const bad = [
+      await write("empty.mjs", "export const x = 1;"),
+      await write("broken.mjs", "export default {"),
+      await write("throws.mjs", "throw 'no\\n reason';"),
+      join(folder, "missing.mjs"),
+      "./missing.js",
+    ];
+    const good = await write("good.mjs", "export default { name: 'good', setup() {} };");
+    const { plugins, unloadable } = await loadPlugins([...bad, good]);
+    assert.deepEqual([...unloadable.keys()], bad);
+    assert.ok(plugins.has(good));
+    assert.ok(!bad.some((name) => plugins.has(name)));
+    for (const reason of unloadable.values()) assert.match(reason, /^expected .+$/);
   });
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { lstatSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { ensureSelfSigned } from "../../src/transport/certificates.js";
@@ -118,7 +118,20 @@ describe("Starting a server", () => {
       writeFileSync(join(place.path, "file"), "");
       // What is below a file cannot be written by root either.
       await place.configure({ data: join(place.path, "file", "data") });
-      assert.match(await refusal(), /file\/data.* cannot be .*ENOTDIR/);
+      assert.match(
+        await refusal(),
+        /^The data folder .*\/file\/data cannot be made: a file is in its way \(ENOTDIR\)\. Make it, .* or name another/,
+      );
+    });
+
+    it("a data folder that cannot be written", async function () {
+      // There even root cannot write; elsewhere than on Linux it may not be there.
+      if (!existsSync("/proc/self")) return this.skip();
+      await place.configure({ data: "/proc/self" });
+      assert.match(
+        await refusal(),
+        /^The data folder \/proc\/self cannot be written \(E[A-Z]+\)\. Let the user .* or name another with data:/,
+      );
     });
 
     it("a certificate that is not there", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Hooks } from "../../src/hooks.js";
 import { ClientSession } from "../../src/session/client-session.js";
-import { Registry } from "../../src/session/registry.js";
+import { alone, Registry } from "../../src/session/registry.js";
 import type { Resource } from "../../src/session/session.js";
 import { xml } from "../../src/xml/element.js";
 import { parseElement } from "../../src/xml/parse.js";
@@ -19,6 +19,7 @@ describe("The registry", () => {
     sent = [];
     changes = [];
     registry = new Registry(NODE, {
+      ...alone(NODE),
       send: (resource) => {
         sent.push(`remote ${resource.jid}`);
       },

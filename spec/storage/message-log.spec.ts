@@ -2,15 +2,15 @@ import assert from "node:assert/strict";
 import { Ticket } from "../../src/session/handled.js";
 import { openStorage } from "../../src/storage/knex/connect.js";
 import { MessageIds } from "../../src/storage/message-id.js";
-import { MessageLog, type MessageLogOptions } from "../../src/storage/message-log.js";
-import type { Account, MessageRepository, PendingMessage, Storage } from "../../src/storage/types.js";
+import { MessageLog, type MessageLogOptions, type MessageWriter } from "../../src/storage/message-log.js";
+import type { Account, PendingMessage, Storage } from "../../src/storage/types.js";
 import { silentLog } from "../support/silent-log.js";
 import { freshAccount } from "./people.js";
 
 type Mark = { account: Account; id: number };
 
 /** The real repository, which can be told to fail or to wait; it notes what was asked of it. */
-class Watched implements MessageRepository {
+class Watched implements MessageWriter {
   readonly calls: { what: "append" | "settle" | "release"; count: number }[] = [];
   failure: Error | undefined;
   failures = 0;
@@ -18,7 +18,7 @@ class Watched implements MessageRepository {
   #reached: (() => void) | undefined;
   #failed: { count: number; resolve: () => void }[] = [];
 
-  constructor(private readonly real: MessageRepository) {}
+  constructor(private readonly real: MessageWriter) {}
 
   append(messages: readonly PendingMessage[]): Promise<void> {
     return this.#ask("append", messages.length, () => this.real.append(messages));
@@ -30,19 +30,6 @@ class Watched implements MessageRepository {
 
   release(messages: readonly Mark[]): Promise<void> {
     return this.#ask("release", messages.length, () => this.real.release(messages));
-  }
-
-  pending(
-    account: Account,
-    after: number,
-    limit: number,
-    alive: readonly string[],
-  ): Promise<PendingMessage[]> {
-    return this.real.pending(account, after, limit, alive);
-  }
-
-  count(account: Account, limit: number): Promise<number> {
-    return this.real.count(account, limit);
   }
 
   of(what: string): number[] {

@@ -273,4 +273,45 @@ export function messagesSuite(nodes: Nodes): void {
     await nodes.storage.messages.settle([]);
     await nodes.storage.messages.release([]);
   });
+
+  it("are claimed by one of the nodes that want them, and not from one that is alive", async () => {
+    const account = await fresh();
+    const free = [messageFor(account), messageFor(account)];
+    const dead = messageFor(account, { holder: "node-dead" });
+    const held = messageFor(account, { holder: "node-3" });
+    const all = [...free, dead, held];
+    await nodes.storage.messages.append(all);
+    const alive = ["node-1", "node-2", "node-3"];
+    const [one, two] = await Promise.all([
+      nodes.storage.messages.claim(account, idsOf(all), "node-1", alive),
+      nodes.other.messages.claim(account, idsOf(all), "node-2", alive),
+    ]);
+    assert.equal([...one].filter((id) => two.has(id)).length, 0);
+    assert.deepEqual(
+      [...one, ...two].sort((a, b) => a - b),
+      [...idsOf(free), dead.id],
+    );
+    assert.deepEqual(await nodes.storage.messages.claim(account, idsOf(all), "node-1", alive), one);
+  });
+
+  it("are free again when those who held them are gone, and it is seen who has any waiting", async () => {
+    const [account, other, none] = [await fresh(), await fresh(), await fresh()];
+    const [gone, here] = [
+      messageFor(account, { holder: "node-gone" }),
+      messageFor(other, { holder: "node-here" }),
+    ];
+    await nodes.storage.messages.append([gone, here]);
+    const ids = [account.id, other.id, none.id];
+    assert.deepEqual(await nodes.other.messages.waiting(ids), []);
+    await nodes.storage.messages.releaseAll(["node-here", "another"]);
+    assert.deepEqual(await nodes.other.messages.waiting(ids), [account.id]);
+    assert.deepEqual(await nodes.other.messages.waiting([]), []);
+    const [freed] = await nodes.other.messages.pending(account, 0, 10, []);
+    assert.equal(freed.holder, undefined);
+    await nodes.storage.messages.releaseAll([]);
+    assert.deepEqual(
+      await nodes.other.messages.waiting(ids),
+      [account.id, other.id].sort((a, b) => a - b),
+    );
+  });
 }

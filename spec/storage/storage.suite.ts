@@ -5,6 +5,7 @@ import { accountsSuite } from "./accounts.suite.js";
 import { archiveSuite } from "./archive.suite.js";
 import { keyValuesSuite } from "./key-values.suite.js";
 import { messagesSuite } from "./messages.suite.js";
+import { nodesSuite } from "./nodes.suite.js";
 import { reopeningSuite } from "./reopening.suite.js";
 import { rostersSuite } from "./rosters.suite.js";
 
@@ -48,6 +49,7 @@ export function storageSuite(open: OpenStorage): void {
   describe("rosters", () => rostersSuite(nodes));
   describe("messages", () => messagesSuite(nodes));
   describe("archive", () => archiveSuite(nodes));
+  describe("nodes", () => nodesSuite(nodes));
   describe("key-values", () => keyValuesSuite(nodes));
   describe("when it is opened again", () => reopeningSuite(open));
 }

@@ -21,7 +21,7 @@ const READY_MS = 60_000;
 export type ServerName = "postgres" | "mysql";
 
 /** Whom a program is run as. Database servers refuse to run as root. */
-interface Person {
+export interface Person {
   uid?: number;
   gid?: number;
 }
@@ -103,23 +103,34 @@ const KINDS: Record<ServerName, Kind> = {
   },
 };
 
-/** A running server. */
-class Server {
+/** A database server that a spec may stop and start again. */
+export interface DatabaseServer {
+  /** Makes an empty database and gives its address. */
+  createDatabase(tablespace?: string): Promise<string>;
+  /** For orders that the server alone understands. */
+  ask(question: (db: Knex) => Promise<unknown>): Promise<void>;
+  /** Who the server runs as: whoever has to be able to write into folders that it is to use. */
+  readonly person: Person;
+  /** Ends it at once, in order; its data stay. */
+  halt(): Promise<void>;
+  /** Starts it again after `halt`. */
+  restart(): Promise<void>;
+  /** Ends it and removes its data. */
+  stop(): Promise<void>;
+}
+
+class Server implements DatabaseServer {
   /** The last that it said, for the message of a failure. */
   #said = "";
   #databases = 0;
+  #process: ChildProcess | undefined;
 
   private constructor(
     private readonly kind: Kind,
+    private readonly programs: string,
     private readonly folder: string,
-    private readonly process: ChildProcess,
-  ) {
-    const hear = (text: Buffer) => {
-      this.#said = (this.#said + text).slice(-4000);
-    };
-    process.stdout?.on("data", hear);
-    process.stderr?.on("data", hear);
-  }
+    readonly person: Person,
+  ) {}
 
   static async start(kind: Kind, programs: string): Promise<Server> {
     const person = await personFor(kind.user);
@@ -129,40 +140,57 @@ class Server {
       if (person.uid !== undefined && person.gid !== undefined) await chown(path, person.uid, person.gid);
     }
     await kind.init(programs, folder, { ...person });
-    const [program, ...options] = kind.command(programs, folder);
-    const server = new Server(kind, folder, spawn(program, options, { ...person, cwd: folder }));
-    // Whatever ends the run, the server does not stay behind.
-    const end = () => server.process.kill(kind.stop);
-    process.once("exit", end);
-    server.process.once("exit", () => process.off("exit", end));
-    await server.#ready();
+    const server = new Server(kind, programs, folder, person);
+    await server.restart();
     return server;
   }
 
-  /** Makes an empty database and gives its address. */
-  async createDatabase(): Promise<string> {
+  async restart(): Promise<void> {
+    const { kind, programs, folder, person } = this;
+    const [program, ...options] = kind.command(programs, folder);
+    const child = spawn(program, options, { ...person, cwd: folder });
+    this.#process = child;
+    const hear = (text: Buffer) => {
+      this.#said = (this.#said + text).slice(-4000);
+    };
+    child.stdout.on("data", hear);
+    child.stderr.on("data", hear);
+    // Whatever ends the run, the server does not stay behind.
+    const end = () => child.kill(kind.stop);
+    process.once("exit", end);
+    child.once("exit", () => process.off("exit", end));
+    await this.#ready();
+  }
+
+  async createDatabase(tablespace?: string): Promise<string> {
     const name = `spec${++this.#databases}`;
-    await this.#ask((db) => db.raw("create database ??", [name]));
+    const where = tablespace === undefined ? "" : ` tablespace ${tablespace}`;
+    await this.ask((db) => db.raw(`create database ??${where}`, [name]));
     return this.kind.url(this.folder, name);
   }
 
+  async halt(): Promise<void> {
+    const child = this.#process;
+    if (!child || !this.#runs) return;
+    const gone = once(child, "exit");
+    child.kill(this.kind.stop);
+    await gone;
+  }
+
   async stop(): Promise<void> {
-    if (this.#runs) {
-      this.process.kill(this.kind.stop);
-      await once(this.process, "exit");
-    }
+    await this.halt();
     await rm(this.folder, { recursive: true, force: true });
   }
 
   get #runs(): boolean {
-    return this.process.exitCode === null && this.process.signalCode === null;
+    return this.#process?.exitCode === null && this.#process.signalCode === null;
   }
 
   async #ready(): Promise<void> {
     const deadline = Date.now() + READY_MS;
     for (;;) {
       try {
-        await this.#ask((db) => db.raw("select 1"));
+        await this.ask((db) => db.raw("select 1"));
         return;
       } catch (error) {
         if (this.#runs && Date.now() < deadline) {
@@ -175,7 +203,7 @@ class Server {
     }
   }
 
-  async #ask(question: (db: Knex) => Promise<unknown>): Promise<void> {
+  async ask(question: (db: Knex) => Promise<unknown>): Promise<void> {
     const { driver, firstDatabase } = this.kind;
     const url = this.kind.url(this.folder, firstDatabase);
     const db = createKnex({
@@ -199,6 +227,22 @@ const running = new Map<ServerName, Promise<Server>>();
  * with CI=true it fails instead, as nothing may go untested there.
  */
 export async function emptyDatabase(context: Mocha.Context, name: ServerName): Promise<string> {
+  const { kind, programs } = await installed(context, name);
+  const server = running.get(name) ?? Server.start(kind, programs);
+  running.set(name, server);
+  return (await server).createDatabase();
+}
+
+/** A server of the spec's own, which it has to stop. Skipped in the same way. */
+export async function ownDatabaseServer(context: Mocha.Context, name: ServerName): Promise<DatabaseServer> {
+  const { kind, programs } = await installed(context, name);
+  return Server.start(kind, programs);
+}
+
+async function installed(
+  context: Mocha.Context,
+  name: ServerName,
+): Promise<{ kind: Kind; programs: string }> {
   context.timeout(2 * READY_MS);
   const kind = KINDS[name];
   const programs = await kind.programs();
@@ -208,9 +252,7 @@ export async function emptyDatabase(context: Mocha.Context, name: ServerName): P
     process.stderr.write(`\n*** SKIPPED: ${reason}\n\n`);
     context.skip();
   }
-  const server = running.get(name) ?? Server.start(kind, programs);
-  running.set(name, server);
-  return (await server).createDatabase();
+  return { kind, programs };
 }
 
 // Outside of any describe: at the end of the whole run.

@@ -1,13 +1,15 @@
-import { createHash, createHmac, pbkdf2Sync, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls, TLSSocket } from "node:tls";
 import { type Element, escapeText } from "../../src/xml/element.js";
 import { StreamParser } from "../../src/xml/parser.js";
 import { StreamError } from "../../src/xmpp/errors.js";
+import { auth, NS_SASL, type ScramLogin, scram } from "./scram.js";
+
+export { auth, NS_SASL } from "./scram.js";
 
 export const NS_TLS = "urn:ietf:params:xml:ns:xmpp-tls";
-export const NS_SASL = "urn:ietf:params:xml:ns:xmpp-sasl";
 export const NS_SM = "urn:xmpp:sm:3";
 const NS_BIND = "urn:ietf:params:xml:ns:xmpp-bind";
 const LIMITS = { maxBytes: 64 * 1024 ** 2, maxDepth: 100, maxAttributes: 100 };
@@ -166,32 +168,8 @@ export class RawClient {
    * A login with SCRAM on a stream that has begun.
    * @returns the outcome, `<success/>` or `<failure/>`; the server's signature is checked.
    */
-  async scram(mechanism: string, login: ScramLogin): Promise<Element> {
-    const { gs2 = "n,,", binding = Buffer.alloc(0), name, password } = login;
-    const digest = `sha${/^SCRAM-SHA-(\d+)/.exec(mechanism)?.[1]}`;
-    const bare = `n=${name},r=${randomBytes(12).toString("hex")}`;
-    this.write(auth(mechanism, Buffer.from(gs2 + bare)));
-    const challenge = await this.next((element) => element.getNS() === NS_SASL);
-    if (!challenge.is("challenge")) return challenge;
-    const first = Buffer.from(challenge.getText(), "base64").toString();
-    const [, nonce, salt, iterations] = /^r=([^,]+),s=([^,]+),i=(\d+)$/.exec(first) ?? [];
-    const length = createHash(digest).digest().length;
-    const hmac = (key: Buffer, text: string) => createHmac(digest, key).update(text).digest();
-    const salted = pbkdf2Sync(password, Buffer.from(salt, "base64"), Number(iterations), length, digest);
-    const clientKey = hmac(salted, "Client Key");
-    const c = Buffer.concat([Buffer.from(gs2), binding]).toString("base64");
-    const withoutProof = `c=${c},r=${nonce}`;
-    const messages = `${bare},${first},${withoutProof}`;
-    const signature = hmac(createHash(digest).update(clientKey).digest(), messages);
-    const proof = Buffer.from(clientKey.map((byte, at) => byte ^ signature[at])).toString("base64");
-    this.write(
-      `<response xmlns='${NS_SASL}'>${Buffer.from(`${withoutProof},p=${proof}`).toString("base64")}</response>`,
-    );
-    const outcome = await this.next((element) => element.getNS() === NS_SASL);
-    const expected = `v=${hmac(hmac(salted, "Server Key"), messages).toString("base64")}`;
-    if (outcome.is("success") && Buffer.from(outcome.getText(), "base64").toString() !== expected)
-      throw new Error("the server does not know the password either");
-    return outcome;
+  scram(mechanism: string, login: ScramLogin): Promise<Element> {
+    return scram(this, mechanism, login);
   }
 
   /** @returns the full JID */
@@ -299,22 +277,8 @@ export class RawClient {
   }
 }
 
-export interface ScramLogin {
-  name: string;
-  password: string;
-  /** `"n,,"`, `"y,,"` or `"p=tls-exporter,,"` */
-  gs2?: string;
-  /** Channel-binding data. */
-  binding?: Buffer;
-}
-
 export function header(domain: string, attrs = ""): string {
   return `<?xml version='1.0'?><stream:stream to='${domain}' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0' ${attrs}>`;
-}
-
-export function auth(mechanism: string, response: Buffer | string): string {
-  const text = typeof response === "string" ? response : response.toString("base64");
-  return `<auth xmlns='${NS_SASL}' mechanism='${mechanism}'>${text}</auth>`;
 }
 
 export function chat(to: string, id: string, body = id): string {

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
+import type { ClusterAdapter } from "../../src/cluster/adapter.js";
 import { loadConfig } from "../../src/config/loader.js";
 import { createLogger } from "../../src/log.js";
 import { Server } from "../../src/server.js";
@@ -40,10 +41,13 @@ const BASE: Overrides = {
  * A server in this process with a data folder of its own, a free port and PLAIN without TLS.
  * @param overrides laid over that, section by section.
  */
-export async function startTestServer(overrides: Overrides = {}): Promise<TestServer> {
+export async function startTestServer(
+  overrides: Overrides = {},
+  adapter?: ClusterAdapter,
+): Promise<TestServer> {
   const data = await mkdtemp(join(tmpdir(), "sluice-spec-"));
   const loaded = loadConfig({ file: "test server", text: stringify(merge({ ...BASE, data }, overrides)) });
-  const server = await Server.start(loaded, createLogger(loaded.config.log));
+  const server = await Server.start(loaded, createLogger(loaded.config.log), adapter);
   const made = new Set<string>();
   return {
     server,

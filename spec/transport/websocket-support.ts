@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { WebSocket } from "ws";
+import { type ClientOptions, WebSocket } from "ws";
 import type { Element } from "../../src/xml/element.js";
 import { parseElement } from "../../src/xml/parse.js";
 
@@ -21,7 +21,12 @@ export class RawWebSocket {
   }
 
   static async connect(port: number, headers: Record<string, string> = {}): Promise<RawWebSocket> {
-    const ws = new WebSocket(`ws://127.0.0.1:${port}/ws`, "xmpp", { headers });
+    return RawWebSocket.to(`ws://127.0.0.1:${port}/ws`, { headers });
+  }
+
+  /** @throws when it is refused. */
+  static async to(address: string, options: ClientOptions): Promise<RawWebSocket> {
+    const ws = new WebSocket(address, "xmpp", options);
     const raw = new RawWebSocket(ws);
     await once(ws, "open");
     return raw;

@@ -56,6 +56,28 @@ export function urlFitsClient(
   );
 }
 
+export function beatsOftenEnough(
+  cluster: Partly<{ beat: number; deadAfter: number }>,
+  context: z.RefinementCtx,
+): void {
+  const { beat, deadAfter } = cluster ?? {};
+  if (beat === undefined || deadAfter === undefined || deadAfter >= 3 * beat) return;
+  report(context, ["deadAfter"], "expected at least three times cluster.beat");
+}
+
+export function clusterShares(
+  config: Partly<{ cluster: Partly<{ adapter: string }>; storage: Partly<{ client: string }> }>,
+  context: z.RefinementCtx,
+): void {
+  const adapter = config?.cluster?.adapter;
+  if (adapter === undefined || adapter === "memory" || config?.storage?.client !== "sqlite") return;
+  report(
+    context,
+    ["storage", "client"],
+    `expected postgres or mysql: the nodes of a cluster (cluster.adapter is ${adapter}) share one database`,
+  );
+}
+
 /** `complete`: the message says all, no use in showing what was found. */
 function report(context: z.RefinementCtx, path: PropertyKey[], message: string): void {
   context.addIssue({ code: "custom", path, message, params: { complete: true } });

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { explain } from "./issues.js";
 import { applyOverrides, type Override, readEnvironment, readSettings } from "./overrides.js";
-import { ConfigError, type Place, placeMistakes } from "./problem.js";
+import { ConfigError, type ConfigProblem, type Place, placeMistakes } from "./problem.js";
 import { type Config, configSchema } from "./schema.js";
 import { SetupError } from "./setup-error.js";
 import { readYaml, type YamlFile } from "./yaml-file.js";
@@ -34,11 +34,30 @@ export interface LoadedConfig {
   locate(path: readonly PropertyKey[]): Place;
 }
 
+/** A configuration as read, right or not. */
+export interface ConfigReading extends Omit<LoadedConfig, "config"> {
+  /** Undefined when there are problems. */
+  config: Config | undefined;
+  /** Every mistake but those in the options of plugins. */
+  problems: ConfigProblem[];
+}
+
 /**
- * Reads and checks the whole configuration.
+ * Reads and checks the whole configuration but for the options of plugins: `plugin/configured.ts` looks at these too.
  * @throws ConfigError with every mistake, SetupError if the file cannot be read
  */
 export function loadConfig(sources: ConfigSources = {}): LoadedConfig {
+  return requireRight(readConfig(sources));
+}
+
+/** @throws ConfigError with every mistake found */
+export function requireRight({ config, problems, ...rest }: ConfigReading): LoadedConfig {
+  if (config === undefined || problems.length > 0) throw new ConfigError(problems);
+  return { config, ...rest };
+}
+
+/** @throws SetupError if the file cannot be read */
+export function readConfig(sources: ConfigSources = {}): ConfigReading {
   const file = readSource(sources);
   const environment = readEnvironment(sources.env ?? {}, configSchema);
   const settings = readSettings(sources.set ?? []);
@@ -48,11 +67,10 @@ export function loadConfig(sources: ConfigSources = {}): LoadedConfig {
   const locate = (path: readonly PropertyKey[]) => place(path, file, overrides);
 
   const result = configSchema.safeParse(written);
-  if (result.success && problems.length === 0) {
-    return { config: result.data, file: file?.name, warnings: environment.warnings, written, locate };
-  }
   const mistakes = result.error ? explain(result.error.issues, configSchema, written) : [];
-  throw new ConfigError([...problems, ...placeMistakes(mistakes, locate)]);
+  problems.push(...placeMistakes(mistakes, locate));
+  const config = problems.length === 0 ? result.data : undefined;
+  return { config, problems, file: file?.name, warnings: environment.warnings, written, locate };
 }
 
 function readSource({ file, text }: ConfigSources): YamlFile | undefined {

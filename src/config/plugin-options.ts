@@ -2,7 +2,7 @@ import * as z from "zod";
 import { explain } from "./issues.js";
 import type { LoadedConfig } from "./loader.js";
 import { ConfigError, type Mistake, placeMistakes } from "./problem.js";
-import type { Config, PluginSetting } from "./schema.js";
+import type { PluginSetting, PluginSettings } from "./schema.js";
 import { closest } from "./suggest.js";
 
 /** Options as a plugin declares them; undefined: it takes none. */
@@ -20,18 +20,42 @@ interface Setting {
 
 const NO_OPTIONS = z.strictObject({});
 
+/** What of a configuration the check of plugins needs. */
+export interface PluginsWritten {
+  config: PluginSettings;
+  written: unknown;
+}
+
+/** Plugins that could not be loaded, by the name under which the configuration has them, with the reason. */
+export type Unloadable = ReadonlyMap<string, string>;
+
 /**
  * The second phase of loading, once it is known which plugins there are: checks the options of each plugin for each
  * domain. A domain's own options are laid over those of all domains, key by key.
  * @param schemas every plugin there is, by name
  * @throws ConfigError with every mistake
  */
-export function validatePlugins(loaded: LoadedConfig, schemas: PluginSchemas): PluginOptions {
-  const mistakes: Mistake[] = unknownPlugins(loaded, schemas);
+export function validatePlugins(
+  loaded: LoadedConfig,
+  schemas: PluginSchemas,
+  unloadable: Unloadable = new Map(),
+): PluginOptions {
+  const { options, mistakes } = readPluginOptions(loaded, schemas, unloadable);
+  if (mistakes.length > 0) throw new ConfigError(placeMistakes(mistakes, loaded.locate));
+  return options;
+}
+
+/** As `validatePlugins`, for whoever has other mistakes to tell too. */
+export function readPluginOptions(
+  { config, written }: PluginsWritten,
+  schemas: PluginSchemas,
+  unloadable: Unloadable,
+): { options: PluginOptions; mistakes: Mistake[] } {
+  const mistakes = missingPlugins(config, written, schemas, unloadable);
   const result: PluginOptions = new Map();
-  for (const domain of Object.keys(loaded.config.domains)) {
+  for (const domain of Object.keys(config.domains)) {
     const options = new Map<string, unknown>();
-    for (const setting of settings(loaded.config, domain)) {
+    for (const setting of settings(config, domain)) {
       if (isOff(setting) || !Object.hasOwn(schemas, setting.plugin)) continue;
       const parsed = parse(setting, schemas[setting.plugin] ?? NO_OPTIONS);
       if (parsed.mistakes) mistakes.push(...parsed.mistakes);
@@ -39,11 +63,10 @@ export function validatePlugins(loaded: LoadedConfig, schemas: PluginSchemas): P
     }
     result.set(domain, options);
   }
-  if (mistakes.length > 0) throw new ConfigError(placeMistakes(mistakes, loaded.locate));
-  return result;
+  return { options: result, mistakes };
 }
 
-function settings({ plugins, domains }: Config, domain: string): Setting[] {
+function settings({ plugins, domains }: PluginSettings, domain: string): Setting[] {
   const own = domains[domain].plugins;
   const names = new Set([...Object.keys(plugins), ...Object.keys(own)]);
   return [...names].map((plugin) => ({ domain, plugin, shared: plugins[plugin], own: own[plugin] }));
@@ -66,7 +89,12 @@ function parse(setting: Setting, schema: z.ZodType): { options?: unknown; mistak
 }
 
 /** Only what the admin wrote: a default that this build lacks is not the admin's mistake. */
-function unknownPlugins({ written, config }: LoadedConfig, schemas: PluginSchemas): Mistake[] {
+function missingPlugins(
+  config: PluginSettings,
+  written: unknown,
+  schemas: PluginSchemas,
+  unloadable: Unloadable,
+): Mistake[] {
   const known = Object.keys(schemas);
   const maps: PropertyKey[][] = [
     ["plugins"],
@@ -74,8 +102,11 @@ function unknownPlugins({ written, config }: LoadedConfig, schemas: PluginSchema
   ];
   return maps.flatMap((path) => {
     const names = Object.keys(Object(path.reduce((value, part) => Object(value)[part], written)));
-    const unknown = names.filter((name) => !Object.hasOwn(schemas, name));
-    return unknown.map((name) => ({ path: [...path, name], message: noSuchPlugin(closest(name, known)) }));
+    const missing = names.filter((name) => !Object.hasOwn(schemas, name));
+    return missing.map((name) => ({
+      path: [...path, name],
+      message: unloadable.get(name) ?? noSuchPlugin(closest(name, known)),
+    }));
   });
 }
 

@@ -4,7 +4,15 @@
  */
 import { isAbsolute, resolve } from "node:path";
 import * as z from "zod";
-import { always, certificateWithKey, eachPortOnce, poolHasRoom, urlFitsClient } from "./checks.js";
+import {
+  always,
+  beatsOftenEnough,
+  certificateWithKey,
+  clusterShares,
+  eachPortOnce,
+  poolHasRoom,
+  urlFitsClient,
+} from "./checks.js";
 import {
   count,
   domainName,
@@ -334,10 +342,24 @@ const storage = section({
 export type StorageConfig = z.output<typeof storage>;
 
 const cluster = section({
-  adapter: oneOf("memory")
+  adapter: z
+    .string()
+    .min(1)
     .prefault("memory")
-    .describe("What carries messages between nodes: memory is for a single node."),
-});
+    .describe(
+      "What carries messages between nodes: memory is for a server that is alone; ipc, rabbitmq, kafka, or a package.",
+    ),
+  options: z
+    .record(z.string(), z.unknown())
+    .prefault({})
+    .describe("Options of the adapter, such as url: see docs/cluster.md."),
+  beat: duration({ min: 50, max: MINUTE })
+    .prefault("1s")
+    .describe("How often a node shows that it is there, where it says nothing else."),
+  deadAfter: duration({ min: 200, max: 10 * MINUTE })
+    .prefault("8s")
+    .describe("How long a node may be silent before the others take it for dead; some beats at least."),
+}).superRefine(beatsOftenEnough, always);
 export type ClusterConfig = z.output<typeof cluster>;
 
 const on = () => pluginSetting.prefault({});
@@ -416,13 +438,39 @@ export const configSchema = section({
   plugins: plugins.prefault({}).describe("Features, each with its options, or false to switch it off."),
   log: log.describe("The log."),
   shutdown: shutdown.describe("Stopping the server."),
-});
+}).superRefine(clusterShares, always);
 
 /**
  * The resolved options, every default filled in. All times are milliseconds, all sizes bytes, all paths absolute
  * (but `storage.sqlite.file` is within `data`: see `sqliteFile`).
  */
 export type Config = z.output<typeof configSchema>;
+
+/** Which plugins are on or off, for all domains and for each. */
+export interface PluginSettings {
+  plugins: Record<string, PluginSetting>;
+  domains: Record<string, { plugins: Record<string, PluginSetting> }>;
+}
+
+/** What a configuration says of plugins that has mistakes elsewhere; settings that are mistakes themselves are left out. */
+export function readPluginSettings(written: unknown): PluginSettings {
+  const { domains = { localhost: {} }, plugins: shared } = Object(written) as Record<string, unknown>;
+  const own = Object.entries(Object(domains) as Record<string, { plugins?: unknown } | null>);
+  return {
+    plugins: plugins.parse(goodSettings(shared)),
+    domains: Object.fromEntries(own.map(([name, one]) => [name, { plugins: goodSettings(one?.plugins) }])),
+  };
+}
+
+function goodSettings(written: unknown): Record<string, PluginSetting> {
+  const settings = Array.isArray(written) ? [] : Object.entries(Object(written) as object);
+  return Object.fromEntries(
+    settings.flatMap(([name, setting]) => {
+      const { success, data } = pluginSetting.safeParse(setting);
+      return success ? [[name, data]] : [];
+    }),
+  );
+}
 
 /** The absolute path of the SQLite database. */
 export function sqliteFile(config: Pick<Config, "data" | "storage">): string {

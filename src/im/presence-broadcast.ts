@@ -1,4 +1,11 @@
-import { type Jid, type PluginContext, type RosterEntry, type Session, Stanza } from "../plugin/api.js";
+import {
+  type Jid,
+  type PluginContext,
+  type Resource,
+  type RosterEntry,
+  type Session,
+  Stanza,
+} from "../plugin/api.js";
 import type { DirectedPresence } from "./presence-directed.js";
 import { priorityOf } from "./presence-priority.js";
 import { pendingRequests } from "./request.js";
@@ -31,6 +38,19 @@ export class Broadcast {
   /** A session ended, with or without a word before. RFC 6121 §4.5.2 */
   async ended(session: Session): Promise<void> {
     await this.#leave(session, Stanza.make("presence", { from: session.jid, type: "unavailable" }));
+  }
+
+  /**
+   * Its node died. To whom it sent presence directly only that node knew; they hear of it when they send something.
+   * RFC 6121 §4.5.2
+   */
+  async lost({ jid, presence }: Resource): Promise<void> {
+    // The client may have come back meanwhile.
+    if (!presence || this.ctx.sessions.get(jid)?.presence) return;
+    const account = await this.ctx.account(jid);
+    const entries = account ? (await this.ctx.storage.rosters.list(account)).entries : [];
+    const end = Stanza.make("presence", { from: jid, type: "unavailable" });
+    await this.#tellAll(end, [jid.bare, ...entries.filter(hasFrom).map((entry) => entry.jid)]);
   }
 
   /** Subscribers hear of it if the session was available; whom it sent presence directly, in any case. RFC 6121 §4.6.3 */

@@ -1,4 +1,11 @@
-import { type PluginContext, type Session, type Stanza, StanzaError, type Verdict } from "../plugin/api.js";
+import {
+  type PluginContext,
+  type Resource,
+  type Session,
+  type Stanza,
+  StanzaError,
+  type Verdict,
+} from "../plugin/api.js";
 import { Broadcast } from "./presence-broadcast.js";
 import type { DirectedPresence } from "./presence-directed.js";
 import type { Probes } from "./presence-probe.js";
@@ -23,6 +30,10 @@ export class OutboundPresence {
 
   ended(session: Session): Promise<void> {
     return this.#broadcast.ended(session);
+  }
+
+  lost(resource: Resource): Promise<void> {
+    return this.#broadcast.lost(resource);
   }
 
   /** RFC 6121 §4.6.3; the router takes it on. */

@@ -35,6 +35,7 @@ export const presence = definePlugin<PresenceOptions>({
       PRIORITY,
     );
     ctx.hook("session:unbound", ({ session }) => outbound.ended(session), PRIORITY);
+    ctx.hook("session:lost", ({ resource }) => outbound.lost(resource), PRIORITY);
     ctx.hook(
       "stanza:deliver",
       ({ account, stanza }) => {

@@ -7,16 +7,15 @@ import {
   type PluginContext,
   type RosterEntry,
   type Session,
-  Stanza,
   StanzaError,
   xml,
 } from "../plugin/api.js";
+import { partFrom, partFromAll } from "./part.js";
 import { inRosterTurn } from "./roster-change.js";
-import { hasFrom, hasTo, itemElement, NS_ROSTER, newEntry } from "./roster-entry.js";
+import { itemElement, NS_ROSTER, newEntry } from "./roster-entry.js";
 import { parseRosterSet, type RosterItem } from "./roster-item.js";
 import { type RosterOptions, requireRoom, rosterOptions } from "./roster-options.js";
 import { pushRoster } from "./roster-push.js";
-import { hidePresence, tell } from "./tell.js";
 
 type Iq = Parameters<IqHandler>[0];
 
@@ -33,6 +32,8 @@ export const roster = definePlugin<RosterOptions>({
     const query = { to: "account", ns: NS_ROSTER, name: "query" } as const;
     ctx.iq({ ...query, type: "get" }, (iq, payload) => get(ctx, sessionOf(ctx, iq), payload));
     ctx.iq({ ...query, type: "set" }, (iq, payload) => set(ctx, sessionOf(ctx, iq), payload, options));
+    // After all plugins: a plugin may still ask who the contacts were.
+    ctx.hook("account:removing", ({ account }) => partFromAll(ctx, account), -10);
   },
 });
 
@@ -102,13 +103,4 @@ async function remove(ctx: PluginContext, account: Account, { jid }: RosterItem)
     return change.before as RosterEntry;
   });
   await partFrom(ctx, account, before);
-}
-
-/** Ends both subscriptions, and what is pending of them, with a contact that was removed. RFC 6121 §2.5.2 */
-async function partFrom(ctx: PluginContext, account: Account, entry: RosterEntry): Promise<void> {
-  const part = (type: string) =>
-    tell(ctx, Stanza.make("presence", { from: account.jid, to: entry.jid.bare, type }));
-  if (hasTo(entry) || entry.ask) await part("unsubscribe");
-  if (hasFrom(entry)) await hidePresence(ctx, account.jid, entry.jid.bare);
-  if (hasFrom(entry) || entry.request !== undefined) await part("unsubscribed");
 }

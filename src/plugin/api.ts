@@ -147,8 +147,14 @@ export interface PluginContext {
   items(): readonly { jid: Jid; name?: string }[];
   /** The account of a bare or full JID of this domain; undefined: no such account. Cached. */
   account(jid: Jid): Promise<Account | undefined>;
-  /** Drops what is cached of an account; to be called after creating or removing one. */
+  /** Drops what is cached of an account; to be called after creating one. */
   accountChanged(jid: Jid): void;
+  /**
+   * Removes an account of this domain with all that is kept for it, cancels its subscriptions both ways, and ends its
+   * sessions in the next turn of the event loop: what is sent before reaches them.
+   * @returns false when it is gone already.
+   */
+  removeAccount(account: Account): Promise<boolean>;
   /**
    * Routes a stanza to wherever its `to` points, with all rules of RFC 6121 §8. Resolves when it is on its way; rejects
    * when it cannot be. Errors that its recipient answers go to its `from`.

@@ -29,6 +29,7 @@ export interface ContextParts {
   storage: Storage;
   sessions: Sessions;
   accounts: AccountCache;
+  removal: { remove(jid: Jid): Promise<boolean> };
   router: Router;
   requests: Requests;
   turns: KeyedTurns;
@@ -102,15 +103,15 @@ export class DomainContext implements PluginContext {
   }
 
   feature(namespace: string, of: Side = "server"): void {
-    this.#add(this.host.features[of], namespace);
+    this.onStop(this.host.features[of].add(namespace));
   }
 
   identity(identity: DiscoIdentity, of: Side = "server"): void {
-    this.#add(this.host.identities[of], identity);
+    this.onStop(this.host.identities[of].add(identity));
   }
 
   form(form: Element, of: Side = "server"): void {
-    this.#add(this.host.forms[of], form);
+    this.onStop(this.host.forms[of].add(form));
   }
 
   announced(of: Side): Announced {
@@ -119,7 +120,7 @@ export class DomainContext implements PluginContext {
   }
 
   item(item: { jid: Jid; name?: string }): void {
-    this.#add(this.host.items, item);
+    this.onStop(this.host.items.add(item));
   }
 
   items(): readonly { jid: Jid; name?: string }[] {
@@ -132,6 +133,10 @@ export class DomainContext implements PluginContext {
 
   accountChanged(jid: Jid): void {
     this.parts.accounts.forget(jid);
+  }
+
+  async removeAccount({ jid }: Account): Promise<boolean> {
+    return jid.domain === this.domain && this.parts.removal.remove(jid);
   }
 
   async route(stanza: Stanza): Promise<void> {
@@ -179,13 +184,5 @@ export class DomainContext implements PluginContext {
       }
     }
     if (errors.length > 0) throw new AggregateError(errors, `${this.name} did not stop cleanly`);
-  }
-
-  #add<T>(set: Set<T>, value: T): void {
-    if (set.has(value)) return;
-    set.add(value);
-    this.onStop(() => {
-      set.delete(value);
-    });
   }
 }

@@ -14,20 +14,33 @@ const SHIPPED = fileURLToPath(new URL("../../plugins/", import.meta.url));
 // biome-ignore lint/suspicious/noExplicitAny: options were validated against the plugin's own schema before it sees them
 export type AnyPlugin = Plugin<any>;
 
+export interface LoadedPlugins {
+  /** By the name under which the configuration has them. */
+  plugins: ReadonlyMap<string, AnyPlugin>;
+  /** Those that are named and cannot be had: what was expected. */
+  unloadable: ReadonlyMap<string, string>;
+}
+
 /**
  * Loads the shipped plugins, and those named by path (with a slash or dot) or package.
- * @param named names from the configuration that no shipped plugin has
- * @throws SetupError
+ * @param named names from the configuration; a plain word that no shipped plugin has is in neither map
  */
-export async function loadPlugins(named: Iterable<string>): Promise<Map<string, AnyPlugin>> {
-  const found = new Map<string, AnyPlugin>();
+export async function loadPlugins(named: Iterable<string>): Promise<LoadedPlugins> {
+  const plugins = new Map<string, AnyPlugin>();
+  const unloadable = new Map<string, string>();
   for (const file of (await readdir(SHIPPED)).sort()) {
     if (/^[a-z0-9-]+\.js$/.test(file))
-      found.set(file.slice(0, -3), await importPlugin(`${SHIPPED}${file}`, file));
+      plugins.set(file.slice(0, -3), await importPlugin(`${SHIPPED}${file}`));
   }
-  for (const name of named)
-    if (!found.has(name) && /[./]/.test(name)) found.set(name, await importPlugin(locate(name), name));
-  return found;
+  for (const name of named) {
+    if (plugins.has(name) || !/[./]/.test(name)) continue;
+    try {
+      plugins.set(name, await importPlugin(locate(name)));
+    } catch (error) {
+      unloadable.set(name, oneLine((error as Error).message));
+    }
+  }
+  return { plugins, unloadable };
 }
 
 /** What options each plugin takes, for the configuration to be checked against. */
@@ -39,15 +52,24 @@ function locate(name: string): string {
   return isAbsolute(name) || name.startsWith(".") ? resolve(name) : name;
 }
 
-async function importPlugin(where: string, name: string): Promise<AnyPlugin> {
+async function importPlugin(where: string): Promise<AnyPlugin> {
+  let module: { default?: AnyPlugin };
   try {
-    const module = await import(isAbsolute(where) ? pathToFileURL(where).href : where);
-    const plugin = module.default as AnyPlugin | undefined;
-    if (typeof plugin?.setup === "function") return plugin;
+    module = await import(isAbsolute(where) ? pathToFileURL(where).href : where);
   } catch (error) {
-    throw new SetupError(`The plugin ${name} cannot be loaded: ${(error as Error).message}.`);
+    throw new Error(`expected a plugin that can be loaded: ${reasonOf(error)}`);
   }
-  throw new SetupError(`The plugin ${name} has no default export made by definePlugin().`);
+  if (typeof module.default?.setup === "function") return module.default;
+  throw new Error("expected a module whose default export is made by definePlugin()");
+}
+
+/** The module itself may throw anything. */
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s*\n\s*/g, " ");
 }
 
 interface Running {

@@ -92,7 +92,7 @@ export class Delivery {
   ): Done {
     const missed = this.#missed(message.to as Jid, targets);
     const shown = this.#send(message, targets, account, archives);
-    const room = this.log.room();
+    const room = this.#room(targets);
     return missed ? this.#tellMissed(domain, shown, missed, room) : room;
   }
 
@@ -137,14 +137,14 @@ export class Delivery {
       return message;
     }
     // A session that does not acknowledge is not given more than it may have under way; the rest waits in the store.
-    const full = targets.find((target) => target.session?.saturated)?.session;
+    const full = targets.find((target) => this.#mustWait(target, account));
     const entry = this.#append(account, message, full ? undefined : this.registry.node, archives);
     const shown = this.archiving.named(message, entry);
     if (full) {
       for (const target of targets) {
-        if (!target.session?.saturated) this.registry.send(target, shown);
+        if (!this.#mustWait(target, account)) this.registry.send(target, shown);
       }
-      this.drains.wake(account, full);
+      this.drains.fetch(account, full);
       return shown;
     }
     const receipt = new MessageReceipt(this, shown, entry, targets.length);
@@ -164,7 +164,7 @@ export class Delivery {
     const entry = kept ? this.#append(account, message, undefined, archives) : undefined;
     const shown = entry ? this.archiving.named(message, entry) : message;
     for (const target of targets) {
-      if (!draining.serves(target) && !target.session?.saturated) this.registry.send(target, shown);
+      if (!draining.serves(target) && !this.#mustWait(target, account)) this.registry.send(target, shown);
     }
     if (kept) draining.follow();
     else draining.hold(message);
@@ -203,16 +203,62 @@ export class Delivery {
   /** The sessions it was meant for ended first: somebody else gets it, or it waits. */
   redeliver(message: Stanza, entry: LogEntry): void {
     const able = mostAvailable(this.registry.of(message.to as Jid).filter(isReceptive));
-    // What a session left behind may be more than another has room for at once.
-    const full = able.find((target) => target.session?.saturated)?.session;
+    // What a session left behind may be more than another has room for at once; and to another node it goes by way of the
+    // store, so that what comes after it does not overtake it.
+    const full = able.find((target) => !target.session || target.session.saturated);
     if (able.length === 0 || full || this.drains.of(entry.account)) {
       this.log.release(entry);
-      this.drains.wake(entry.account, full);
+      if (full) this.drains.fetch(entry.account, full);
+      else this.drains.wake(entry.account);
       if (able.length === 0) void this.offline.announce(entry.account, message);
       return;
     }
     const receipt = new MessageReceipt(this, message, entry, able.length);
     for (const target of able) this.registry.send(target, message, receipt);
+  }
+
+  /** Another node cannot take it now: it finds it in the store. */
+  wait(entry: LogEntry, node: string): void {
+    this.log.release(entry);
+    this.registry.nodes.stored(node, entry.account, true);
+  }
+
+  /** From another node, for a resource that it believes to be here. */
+  take(full: Jid, stanza: Stanza, receipt: Receipt | undefined, origin: string): void {
+    const resource = this.registry.get(full);
+    const session = resource?.session;
+    if (!session) {
+      // It has moved on. What is kept goes back to where it came from, and from there after those before it.
+      if (receipt) receipt.failed();
+      else if (resource && resource.node !== origin) this.registry.send(resource, stanza);
+      else this.lost(stanza);
+      return;
+    }
+    const draining = this.drains.of(session.account)?.serves(resource) === true;
+    if (receipt?.kept && (draining || session.saturated)) {
+      this.drains.expect(session, origin);
+      receipt.later?.(origin);
+    } else if (draining && stanza.kind === "message" && !receipt) {
+      this.drains.of(session.account)?.hold(stanza);
+    } else {
+      session.send(stanza, receipt);
+    }
+  }
+
+  /** A session that does not acknowledge is given no more for the moment; and to another node the way may be blocked. */
+  #mustWait(target: Resource, account: Account): boolean {
+    return target.session ? target.session.saturated : this.registry.nodes.detours(target.node, account);
+  }
+
+  /** Undefined while everything that waits for the database, or for other nodes, has room. */
+  #room(targets: readonly Resource[]): Done {
+    const room = this.log.room();
+    if (room !== undefined) return room;
+    for (const { session, node } of targets) {
+      const other = session ? undefined : this.registry.nodes.room(node);
+      if (other !== undefined) return other;
+    }
+    return undefined;
   }
 
   /** It waits for the account's next login; nobody is to be given it now. */
@@ -297,6 +343,15 @@ class MessageReceipt implements Receipt {
     private readonly entry: LogEntry,
     private left: number,
   ) {}
+
+  get kept(): LogEntry {
+    return this.entry;
+  }
+
+  later(node: string): void {
+    this.left = Number.POSITIVE_INFINITY;
+    this.delivery.wait(this.entry, node);
+  }
 
   delivered(): void {
     this.left = Number.POSITIVE_INFINITY;

@@ -4,18 +4,17 @@ import type { Element } from "../xml/element.js";
 import type { Jid } from "../xmpp/jid.js";
 import { IqRoutes } from "./iq.js";
 import { Nonzas } from "./nonzas.js";
-
-type Side = "server" | "account";
+import { Tally } from "./tally.js";
 
 /** One domain that this server serves: who hooks there, what it answers and announces. */
 export class Domain {
   readonly hooks = new Hooks();
   readonly iqs = new IqRoutes();
   readonly nonzas = new Nonzas();
-  readonly features = { server: new Set<string>(), account: new Set<string>() };
-  readonly identities: Record<Side, Set<DiscoIdentity>> = { server: new Set(), account: new Set() };
-  readonly forms = { server: new Set<Element>(), account: new Set<Element>() };
-  readonly items = new Set<{ jid: Jid; name?: string }>();
+  readonly features = { server: new Tally<string>(), account: new Tally<string>() };
+  readonly identities = { server: new Tally<DiscoIdentity>(), account: new Tally<DiscoIdentity>() };
+  readonly forms = { server: new Tally<Element>(), account: new Tally<Element>() };
+  readonly items = new Tally<{ jid: Jid; name?: string }>();
 
   constructor(readonly jid: Jid) {}
 

@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import type { Logger } from "../log.js";
 import type { Registry } from "../session/registry.js";
 import { isReceptive, type Receipt, type Resource, type Session } from "../session/session.js";
@@ -5,6 +6,7 @@ import type { MessageLog } from "../storage/message-log.js";
 import type { Account, MessageRepository, PendingMessage } from "../storage/types.js";
 import { xml } from "../xml/element.js";
 import { parseElement } from "../xml/parse.js";
+import type { Jid } from "../xmpp/jid.js";
 import { Stanza } from "../xmpp/stanza.js";
 import type { Archiving } from "./archiving.js";
 
@@ -14,6 +16,10 @@ const PAGE = 50;
 const PORTION_SIZE = 256 * 1024;
 /** ms after which a message counts as delayed. */
 const LATE = 2000;
+/** Accounts asked for at a time. */
+const LOOK = 200;
+/** ms before the store is asked again after it failed. */
+const LOOK_AGAIN = 1000;
 /** Messages that are only for the moment and wait for their turn in one hand-over; more of them are dropped. */
 const MAX_HELD = 100;
 
@@ -23,6 +29,9 @@ const MAX_HELD = 100;
  */
 export class Drains {
   readonly #running = new Map<number, Drain>();
+  /** Accounts for which something has just been left in the store, since nobody took it. */
+  readonly #left = new LRUCache<string, Account>({ max: 10_000, ttl: 60_000 });
+  #looking: "no" | "yes" | "again" = "no";
 
   constructor(
     private readonly registry: Registry,
@@ -36,12 +45,75 @@ export class Drains {
         // XEP-0160 §3: at the first presence with a priority that is not negative.
         if (after?.session && isReceptive(after) && !(before && isReceptive(before)))
           this.wake(after.session.account);
+        else if (after && !after.session && isReceptive(after)) this.#tookElsewhere(after);
       },
     });
   }
 
   of(account: Account): Drain | undefined {
     return this.#running.get(account.id);
+  }
+
+  /** What was left for an account while its session on another node was not known here is told to that node. */
+  #tookElsewhere({ jid, node }: Resource): void {
+    const account = this.#left.get(jid.bareText);
+    if (!account) return;
+    this.#left.delete(jid.bareText);
+    this.registry.nodes.stored(node, account, false);
+  }
+
+  /** A message for the account is in the store, or will be, for a resource that could not take it now. */
+  fetch(account: Account, resource: Resource): void {
+    if (resource.session) this.wake(account, resource.session);
+    else this.registry.nodes.stored(resource.node, account, false);
+  }
+
+  /** A session cannot take a message of another node's now. That node will say when it is in the store. */
+  expect(session: Session, origin: string): void {
+    const { account } = session;
+    if (!this.#running.has(account.id)) this.wake(account, session);
+    this.#running.get(account.id)?.expect(origin);
+  }
+
+  /** Another node has put messages for an account into the store; `asked` of them since `expect` said so. */
+  stored(bare: Jid, origin: string, asked: number): void {
+    const account = this.registry.of(bare).find(({ session }) => session)?.session?.account;
+    if (!account) return;
+    this.#running.get(account.id)?.expected(origin, asked);
+    this.wake(account);
+  }
+
+  /** Nothing more is to be expected of a node. */
+  gone(node: string): void {
+    for (const drain of this.#running.values()) drain.expected(node, Number.POSITIVE_INFINITY);
+  }
+
+  /** Something may be waiting for any session of this node. */
+  look(): void {
+    if (this.#looking !== "no") this.#looking = "again";
+    else void this.#look();
+  }
+
+  async #look(): Promise<void> {
+    do {
+      this.#looking = "yes";
+      const accounts = new Map<number, Account>();
+      for (const { resource, account } of this.registry.local()) {
+        if (isReceptive(resource) && account.id !== 0) accounts.set(account.id, account);
+      }
+      try {
+        const ids = [...accounts.keys()];
+        for (let start = 0; start < ids.length; start += LOOK) {
+          const waiting = await this.messages.waiting(ids.slice(start, start + LOOK));
+          for (const id of waiting) this.wake(accounts.get(id) as Account);
+        }
+      } catch (error) {
+        this.logger.error({ err: error }, "the store could not be asked what waits");
+        await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN).unref());
+        this.#looking = "again";
+      }
+    } while ((this.#looking as string) === "again");
+    this.#looking = "no";
   }
 
   /** There is, or may be, something waiting: hands it over if a resource of this node takes messages. */
@@ -53,7 +125,13 @@ export class Drains {
     }
     const session =
       preferred ?? this.registry.of(account.jid).find((one) => one.session && isReceptive(one))?.session;
-    if (account.id === 0 || !session) return;
+    if (account.id === 0) return;
+    if (!session) {
+      const elsewhere = this.registry.of(account.jid).find(isReceptive);
+      if (elsewhere) this.registry.nodes.stored(elsewhere.node, account, false);
+      else this.#left.set(account.jid.bareText, account);
+      return;
+    }
     const drain = new Drain(session, this.messages, this.log, this.registry, this.logger, this.archiving);
     this.#running.set(account.id, drain);
     void this.#run(account, drain);
@@ -82,6 +160,9 @@ export class Drain {
   readonly #waited: number;
   #held: { stanza: Stanza; after: number }[] = [];
   #followers = 0;
+  /** Messages that other nodes are about to put into the store, by node. */
+  readonly #expected = new Map<string, number>();
+  #onNews: (() => void) | undefined;
 
   constructor(
     readonly session: Session,
@@ -106,6 +187,21 @@ export class Drain {
   /** A further message was appended, or given back. */
   follow(): void {
     this.#followers += 1;
+    this.#onNews?.();
+    this.#onNews = undefined;
+  }
+
+  /** A node was told to put a message into the store: until it has, what comes from there queues up behind. */
+  expect(node: string): void {
+    this.#expected.set(node, (this.#expected.get(node) ?? 0) + 1);
+  }
+
+  /** It has put so many there. */
+  expected(node: string, count: number): void {
+    const left = (this.#expected.get(node) ?? 0) - count;
+    if (left > 0) this.#expected.set(node, left);
+    else this.#expected.delete(node);
+    this.follow();
   }
 
   /**
@@ -114,6 +210,8 @@ export class Drain {
    */
   async run(over: () => void): Promise<boolean> {
     const unreadable = new Set<number>();
+    const { nodes } = this.registry;
+    let more = 0;
     for (;;) {
       const seen = this.#followers;
       await this.log.flushed();
@@ -123,20 +221,47 @@ export class Drain {
         return false;
       }
       const { account } = this.session;
-      const page = await this.messages.pending(account, 0, PAGE + unreadable.size, [this.registry.node]);
-      const fresh = page.filter((message) => !unreadable.has(message.id));
+      const limit = PAGE + unreadable.size + more;
+      const page = await this.messages.pending(account, 0, limit, nodes.alive);
+      const fresh = await this.#claim(page.filter(({ id }) => !unreadable.has(id) && !nodes.isUnderWay(id)));
+      if (fresh.length === 0 && page.length === limit) {
+        more += PAGE;
+        continue;
+      }
       // Nothing may be awaited between this look and the end: what comes now is delivered live.
       if (fresh.length === 0 && this.#followers === seen) {
+        if (this.#expected.size > 0) {
+          await new Promise<void>((resolve) => {
+            this.#onNews = resolve;
+          });
+          continue;
+        }
         this.#sendHeld(Number.POSITIVE_INFINITY);
         over();
         return true;
       }
       for (const portion of portions(fresh)) {
         if (await this.#handOver(portion, unreadable)) continue;
+        await this.#giveBack(fresh);
         over();
         return false;
       }
+      await this.#giveBack(fresh.filter(({ id }) => unreadable.has(id)));
     }
+  }
+
+  /** On several nodes, sessions of one account may be given what waits at once: each message goes to one of them. */
+  async #claim(page: readonly PendingMessage[]): Promise<PendingMessage[]> {
+    const { nodes, node } = this.registry;
+    if (nodes.alive.length === 1 || page.length === 0) return [...page];
+    const ids = page.map(({ id }) => id);
+    const claimed = await this.messages.claim(this.session.account, ids, node, nodes.alive);
+    return page.filter(({ id }) => claimed.has(id));
+  }
+
+  /** What was claimed and not delivered; what was delivered has its mark taken away, now or soon. */
+  async #giveBack(messages: readonly PendingMessage[]): Promise<void> {
+    await this.messages.release(messages);
   }
 
   async #handOver(page: PendingMessage[], unreadable: Set<number>): Promise<boolean> {

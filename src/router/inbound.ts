@@ -6,6 +6,7 @@ import type { Stanza } from "../xmpp/stanza.js";
 import type { Domain } from "./domain.js";
 import { Repeats } from "./repeats.js";
 import type { Router } from "./router.js";
+import type { Sent } from "./sent.js";
 
 type Done = undefined | Promise<void>;
 
@@ -24,6 +25,7 @@ export class Inbound {
     private readonly domains: ReadonlyMap<string, Domain>,
     private readonly router: Router,
     private readonly log: Pick<MessageLog, "flushed">,
+    private readonly sent: Sent,
   ) {}
 
   /**
@@ -41,8 +43,8 @@ export class Inbound {
       const hooked = this.#domain(session).hooks.fire("stanza:received", { session, stanza: current });
       const done =
         hooked instanceof Promise
-          ? hooked.then((handled) => this.#route(handled, current))
-          : this.#route(hooked, current);
+          ? hooked.then((handled) => this.#route(handled, session, current))
+          : this.#route(hooked, session, current);
       return done?.catch((error) => {
         if (forget) forget();
         this.#answer(session, stanza, error);
@@ -54,9 +56,20 @@ export class Inbound {
     }
   }
 
-  #route(handled: boolean, stanza: Stanza): Done {
+  #route(handled: boolean, session: ClientSession, stanza: Stanza): Done {
     // A presence without `to` that no hook took is for nobody.
-    return handled || !stanza.to ? undefined : this.router.route(stanza);
+    if (handled || !stanza.to) return undefined;
+    const tell = this.sent.watch(session, stanza);
+    return tell ? this.#routeAndTell(stanza, tell) : this.router.route(stanza);
+  }
+
+  /** Whoever has a copy of a message that is refused has it before the error. */
+  async #routeAndTell(stanza: Stanza, tell: () => Done): Promise<void> {
+    try {
+      await this.router.route(stanza);
+    } finally {
+      await tell();
+    }
   }
 
   #domain(session: ClientSession): Domain {

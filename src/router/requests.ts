@@ -16,7 +16,15 @@ interface Outstanding {
 export class Requests {
   readonly #outstanding = new Map<string, Outstanding>();
 
-  constructor(private readonly max = MAX) {}
+  /**
+   * @param node name of this node, which ids of requests end in
+   * @param elsewhere is given answers that nobody waits for here; says whether somebody elsewhere may
+   */
+  constructor(
+    private readonly max = MAX,
+    private readonly node = "",
+    private readonly elsewhere: (iq: Stanza) => boolean = () => false,
+  ) {}
 
   /**
    * @param iq of type get or set, `from` the domain or a bare JID of it; its id is replaced by an unguessable one.
@@ -29,7 +37,7 @@ export class Requests {
     if (this.#outstanding.size >= this.max) {
       throw new StanzaError("resource-constraint", { text: "too many requests are under way" });
     }
-    const request = iq.withId(randomBytes(12).toString("base64url"));
+    const request = iq.withId(`${randomBytes(12).toString("base64url")}@${this.node}`);
     const answer = this.#wait(request, timeout);
     route(request).catch((error) => this.#take(request.id)?.reject(error));
     return answer;
@@ -42,7 +50,8 @@ export class Requests {
    */
   settle(iq: Stanza): boolean {
     const asked = this.#outstanding.get(iq.id ?? "")?.request;
-    if (!asked?.to?.equals(iq.from) || !asked.from?.equals(iq.to)) return false;
+    if (!asked) return this.elsewhere(iq);
+    if (!asked.to?.equals(iq.from) || !asked.from?.equals(iq.to)) return false;
     const { resolve, reject } = this.#take(iq.id) as Outstanding;
     if (iq.type === "error") reject(StanzaError.of(iq.getChild("error")));
     else resolve(iq);

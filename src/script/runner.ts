@@ -45,6 +45,7 @@ export async function playScript(
     template,
     clients,
     lenient: options.lenient ?? false,
+    settled: target.settled && (() => (target.settled as () => Promise<void>)()),
     open: ({ name, index, person }) => target.open({ name, index, transport: person.spec.transport }),
   };
   await createAccounts(clients, target);
@@ -91,7 +92,9 @@ async function leave(script: Script, clients: ScriptClient[]): Promise<void> {
 
 /** What one client has said takes effect before another one speaks, as a reader of the script expects. */
 async function settleOthers(speaker: ScriptClient, stage: Stage): Promise<void> {
-  for (const other of stage.clients) if (other !== speaker && other.busy) await other.barrier();
+  const busy = stage.clients.filter((other) => other !== speaker && other.busy);
+  for (const other of busy) await other.barrier();
+  await stage.settled?.();
 }
 
 /** Six characters that no other run is likely to have at the same time. */

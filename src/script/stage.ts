@@ -10,6 +10,8 @@ export interface Stage {
   /** What does not fit is passed over as long as something that fits comes in time. */
   lenient: boolean;
   open(client: ScriptClient): Promise<ScriptTransport>;
+  /** See ScriptTarget. */
+  settled?: (() => Promise<void>) | undefined;
 }
 
 /** @throws StepError when nobody has that name. */

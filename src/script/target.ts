@@ -12,6 +12,8 @@ export interface ScriptTarget {
    * @param client its name, its place among the script's clients (from 0), and the `transport:` it asked for.
    */
   open(client: { name: string; index: number; transport?: string }): Promise<ScriptTransport>;
+  /** Resolves when what was said so far has taken effect on all nodes. Left out: there is one node. */
+  settled?(): Promise<void>;
 }
 
 export interface ScriptTransport {

@@ -57,6 +57,10 @@ export class Binder {
       // A client that comes back without resuming is not kept out by what is left of itself.
       const inUse = rival && !rival.session?.detached;
       if (inUse && this.options.conflict === "refuse-new") throw new StanzaError("conflict");
+      if (rival && !rival.session && !leaving) {
+        await this.registry.close(rival, new StreamError("conflict"));
+        continue;
+      }
       // RFC 6120 §7.7.2.2: the newer one wins, and begins when everybody knows that the older one is gone.
       const older = leaving ?? (rival?.session as ClientSession);
       if (!leaving) older.close(new StreamError("conflict"));

@@ -51,6 +51,7 @@ export class ClientSession implements Session {
       priority: 0,
       interested: false,
       flags: NO_FLAGS,
+      boundAt: this.boundAt,
       session: this,
     };
   }

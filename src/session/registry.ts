@@ -1,11 +1,53 @@
+import type { Account } from "../storage/types.js";
+import type { StreamError } from "../xmpp/errors.js";
 import type { Jid } from "../xmpp/jid.js";
 import type { Stanza } from "../xmpp/stanza.js";
 import type { ClientSession } from "./client-session.js";
 import { NO_FLAGS, type Receipt, type Resource, type Session, type Sessions } from "./session.js";
 
-/** Reaches sessions of other nodes. */
-export interface RemoteSessions {
+/** The other nodes of the cluster, as those see them who deal with sessions. */
+export interface Nodes {
+  /** The nodes that are there, this one included. */
+  readonly alive: readonly string[];
   send(resource: Resource, stanza: Stanza, receipt?: Receipt): void;
+  /** Ends a session there; resolves when everybody was told, or nobody can be told any more. */
+  close(resource: Resource, error: StreamError): Promise<void>;
+  /**
+   * Messages for this account that are kept go to that node by way of the store for the moment: it cannot be reached, or
+   * others that went that way have not arrived.
+   */
+  detours(node: string, account: Account): boolean;
+  /**
+   * A message for the account was given to the store: once it is there, that node is told to fetch it.
+   * @param asked that node wanted it so: `Receipt.later`
+   */
+  stored(node: string, account: Account, asked: boolean): void;
+  /** Undefined while there is room in what waits for that node; otherwise resolves when there is. */
+  room(node: string): Promise<void> | undefined;
+  /** The message is being given to a session of this node already, on another node's behalf. */
+  isUnderWay(messageId: number): boolean;
+  /** Tells all others to forget what they know of an account. */
+  forget(account: Jid): void;
+  /** An answer that nobody waits for here may be for another node, whose name is in its id. */
+  answered(iq: Stanza): boolean;
+}
+
+/** The nodes of a server that is alone. */
+export function alone(node: string): Nodes {
+  const never = (): never => {
+    throw new Error("there are no other nodes");
+  };
+  return {
+    alive: [node],
+    send: never,
+    close: never,
+    detours: never,
+    stored: never,
+    room: never,
+    isUnderWay: () => false,
+    forget: () => undefined,
+    answered: () => false,
+  };
 }
 
 export interface RegistryEvents {
@@ -23,7 +65,7 @@ export class Registry implements Sessions {
 
   constructor(
     readonly node: string,
-    private readonly remote: RemoteSessions,
+    readonly nodes: Nodes = alone(node),
   ) {}
 
   /** Sessions on this node. */
@@ -42,8 +84,13 @@ export class Registry implements Sessions {
   get(full: Jid): Resource | undefined {
     const list = this.#accounts.get(full.bareText);
     if (!list) return undefined;
-    for (const resource of list) if (resource.jid.resource === full.resource) return resource;
-    return undefined;
+    let found: Resource | undefined;
+    for (const resource of list) {
+      // Two nodes may claim the same address for a moment: the later one has it.
+      if (resource.jid.resource === full.resource && !(found && found.boundAt > resource.boundAt))
+        found = resource;
+    }
+    return found;
   }
 
   /** Sessions of this node. */
@@ -88,7 +135,34 @@ export class Registry implements Sessions {
 
   send(resource: Resource, stanza: Stanza, receipt?: Receipt): void {
     if (resource.session) resource.session.send(stanza, receipt);
-    else this.remote.send(resource, stanza, receipt);
+    else this.nodes.send(resource, stanza, receipt);
+  }
+
+  async close(resource: Resource, error: StreamError): Promise<void> {
+    const session = resource.session as ClientSession | undefined;
+    if (!session) return this.nodes.close(resource, error);
+    session.close(error);
+    await session.ended;
+  }
+
+  /** A row of another node, in the place of the one that stood there for the same session. */
+  announced(row: Resource): void {
+    const before = this.of(row.jid).find(
+      (one) => one.node === row.node && one.jid.resource === row.jid.resource,
+    );
+    this.#put(before, row);
+  }
+
+  /** Takes out a row of another node. @returns it, if it was there. */
+  withdrawn(full: Jid, node: string): Resource | undefined {
+    const row = this.of(full).find((one) => one.node === node && one.jid.resource === full.resource);
+    if (row) this.#put(row, undefined);
+    return row;
+  }
+
+  /** All rows of another node. */
+  *ofNode(node: string): Generator<Resource> {
+    for (const list of this.#accounts.values()) for (const row of list) if (row.node === node) yield row;
   }
 
   #holds(session: Session, row = session.resource): boolean {

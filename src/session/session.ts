@@ -19,6 +19,8 @@ export interface Resource {
   readonly interested: boolean;
   /** What plugins have noted about the session for all nodes to know, such as `carbons`: see `Sessions.flag`. */
   readonly flags: ReadonlySet<string>;
+  /** When it was bound, ms since 1970: of two that claim the same address, the later one has it. RFC 6120 §7.7.2.2 */
+  readonly boundAt: number;
   /** The session itself where it is on this node. */
   readonly session: Session | undefined;
 }
@@ -36,6 +38,13 @@ export interface Receipt {
   failed(): void;
   /** A hook could not judge it, and would not the next moment either. Left out: the same as `failed`. */
   refused?(): void;
+  /**
+   * The session's node cannot take it now: it is to wait in the store, and that node to be told when it does
+   * (`Nodes.stored`). Left out: the same as `failed`.
+   */
+  later?(node: string): void;
+  /** The message in the store that this is about; left out when there is none. */
+  readonly kept?: { readonly account: Account; readonly id: number };
 }
 
 /**
@@ -99,4 +108,6 @@ export interface Sessions {
   flag(session: Session, flag: string, on: boolean): void;
   /** Hands a stanza to a resource wherever it is. */
   send(resource: Resource, stanza: Stanza, receipt?: Receipt): void;
+  /** Ends the session of a resource and its stream, wherever it is. Resolves when everybody was told. */
+  close(resource: Resource, error: StreamError): Promise<void>;
 }

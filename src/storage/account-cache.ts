@@ -22,9 +22,18 @@ export class AccountCache {
     return known ? known.account : this.#ask(jid.bare);
   }
 
+  /** What this process has changed about an account; whoever else remembers it is told. */
   forget(jid: Jid): void {
+    this.forgetHere(jid);
+    this.onForget?.(jid);
+  }
+
+  forgetHere(jid: Jid): void {
     this.#known.delete(jid.bareText);
   }
+
+  /** Tells the other nodes. */
+  onForget: ((jid: Jid) => void) | undefined;
 
   async #ask(bare: Jid): Promise<Account | undefined> {
     const account = await this.accounts.find(bare);

@@ -5,6 +5,9 @@ import type { MessageIds } from "./message-id.js";
 import type { ReferenceLog } from "./reference-log.js";
 import type { Account, Archives, MessageRepository, NewMessage } from "./types.js";
 
+/** The part of the store that takes messages. */
+export type MessageWriter = Pick<MessageRepository, "append" | "settle" | "release">;
+
 type EntryState = "queued" | "stored" | "settled";
 
 /** What can be made into the text of a message. */
@@ -12,6 +15,8 @@ export interface MessageSource {
   toString(): string;
   /** Characters of that text, about. */
   readonly size: number;
+  /** Told of the id under which it goes into its sender's archive. */
+  readonly onArchived?: ((id: number) => void) | undefined;
 }
 
 /** One message for one account on its way into the store and out of it. */
@@ -95,7 +100,7 @@ export class MessageLog {
   #lastId = 0;
 
   constructor(
-    private readonly messages: MessageRepository,
+    private readonly messages: MessageWriter,
     private readonly ids: MessageIds,
     private readonly log: Logger,
     options: Partial<MessageLogOptions> = {},
@@ -119,6 +124,7 @@ export class MessageLog {
     const now = Date.now();
     this.#lastId = this.ids.next(now);
     const entry = new LogEntry(this.#lastId, account, stanza, now, holder, ticket, archives);
+    if (archives?.sender) stanza.onArchived?.(entry.id);
     if (this.#failing || this.#queue.length >= this.#options.batch) entry.keepOwnText();
     this.#queue.push(entry);
     this.#size += entry.size;

@@ -116,6 +116,21 @@ export interface MessageRepository {
   ): Promise<PendingMessage[]>;
   /** How many an account has pending, counted up to `limit`. */
   count(account: Account, limit: number): Promise<number>;
+  /**
+   * Takes an account's pending messages for one node, so that no other hands them over: those that nobody holds, or
+   * whose holder is not `alive`.
+   * @returns the ids that are this node's now
+   */
+  claim(
+    account: Account,
+    ids: readonly number[],
+    node: string,
+    alive: readonly string[],
+  ): Promise<ReadonlySet<number>>;
+  /** Gives back all that is held by others than these. */
+  releaseAll(alive: readonly string[]): Promise<void>;
+  /** Those of the accounts, 200 at most, for which something waits that nobody holds. */
+  waiting(accountIds: readonly number[]): Promise<number[]>;
 }
 
 /** That a message is in an account's archive, under the one it was exchanged with. */
@@ -198,12 +213,41 @@ export interface KeyValueRepository {
   keys(account: Account | undefined, store: string, limit: number): Promise<string[]>;
 }
 
+/** A member of the cluster. */
+export interface NodeRow {
+  readonly id: string;
+  /** 0 to 63, unique among the members: of the ids that it gives, see `MessageIds`. */
+  readonly slot: number;
+  /** The node that is taking over what this one left. */
+  readonly heir: string | undefined;
+}
+
+/** Who belongs to the cluster. The database decides it, since all nodes share it and each sees the same. */
+export interface NodeRepository {
+  /**
+   * Adds a member with a slot that nobody has.
+   * @returns all members, this one included
+   * @throws Error when there is no slot left
+   */
+  join(id: string): Promise<NodeRow[]>;
+  list(): Promise<NodeRow[]>;
+  /**
+   * Makes one of the survivors the heir of a dead member: the first who asks, or the next one where the heir is not
+   * `alive` itself.
+   * @returns whether it is this one
+   */
+  inherit(dead: string, heir: string, alive: readonly string[]): Promise<boolean>;
+  /** Removes a member: it has left, or all that it left has been taken over. */
+  remove(id: string): Promise<void>;
+}
+
 export interface Storage {
   readonly accounts: AccountRepository;
   readonly rosters: RosterRepository;
   readonly messages: MessageRepository;
   readonly archive: ArchiveRepository;
   readonly keyValues: KeyValueRepository;
+  readonly nodes: NodeRepository;
   /** Rejects when the database cannot be reached. */
   ping(): Promise<void>;
   close(): Promise<void>;

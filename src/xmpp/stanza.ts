@@ -9,6 +9,7 @@ import {
   xml,
 } from "../xml/element.js";
 import { ownAttrs, ownNodes, ownText } from "../xml/own-copy.js";
+import { parseElement } from "../xml/parse.js";
 import { StanzaError } from "./errors.js";
 import { Jid } from "./jid.js";
 
@@ -35,6 +36,8 @@ export class Stanza extends Element {
 
   /** Whoever takes the stanza into keeping holds it until that is done; shared by all views. */
   ticket: Ticket | undefined;
+  /** Told of the id under which a message goes into its sender's archive; shared by all views. */
+  onArchived: ((id: number) => void) | undefined;
 
   /** @param attrs must agree with `from` and `to`. */
   private constructor(
@@ -65,6 +68,36 @@ export class Stanza extends Element {
     if (attrs.xmlns === undefined) attrs.xmlns = NS_CLIENT;
     const stanza = new Stanza(element.name as StanzaKind, attrs, from, to, element.children, inner);
     for (const child of element.children) if (typeof child === "object") child.parent = stanza;
+    return stanza;
+  }
+
+  /**
+   * From what another node has validated and taken apart. The children are made when somebody asks for them, which few do.
+   * @param inner text of the children, of which the default namespace is that of clients
+   */
+  static ofParts(
+    kind: StanzaKind,
+    attrs: Attrs,
+    from: Jid | undefined,
+    to: Jid | undefined,
+    inner: string,
+  ): Stanza {
+    const stanza = new Stanza(kind, attrs, from, to, [], inner);
+    Object.defineProperty(stanza, "children", {
+      configurable: true,
+      enumerable: true,
+      get(): Node[] {
+        const { children } = parseElement(`<x xmlns="${NS_CLIENT}">${inner}</x>`);
+        for (const child of children) if (typeof child === "object") child.parent = stanza;
+        Object.defineProperty(stanza, "children", {
+          value: children,
+          writable: true,
+          configurable: true,
+          enumerable: true,
+        });
+        return children;
+      },
+    });
     return stanza;
   }
 
@@ -108,9 +141,7 @@ export class Stanza extends Element {
 
   /** The same stanza with other children. The children are taken over: hand in fresh elements or ones that nobody edits. */
   withChildren(children: Node[]): Stanza {
-    const changed = new Stanza(this.name, { ...this.attrs }, this.from, this.to, children);
-    changed.ticket = this.ticket;
-    return changed;
+    return this.#shared(new Stanza(this.name, { ...this.attrs }, this.from, this.to, children));
   }
 
   /** The same stanza with further children at its end. Only these are made into text; what is there already is not. */
@@ -129,8 +160,7 @@ export class Stanza extends Element {
       [...this.children, ...children],
       inner,
     );
-    changed.ticket = this.ticket;
-    return changed;
+    return this.#shared(changed);
   }
 
   /** The same stanza for somebody who keeps it: it holds on to nothing of the chunk that it was read from. */
@@ -138,8 +168,7 @@ export class Stanza extends Element {
     const inner = this.#inner === undefined ? undefined : ownText(this.#inner);
     const copy = new Stanza(this.name, ownAttrs(this.attrs), this.from, this.to, [], inner);
     copy.children.push(...ownNodes(this.children, copy));
-    copy.ticket = this.ticket;
-    return copy;
+    return this.#shared(copy);
   }
 
   /** The result of an iq: addresses swapped, same id. RFC 6120 §8.2.3 */
@@ -170,6 +199,22 @@ export class Stanza extends Element {
     return this.#inner === "" ? `${head}/>` : `${head}>${this.#inner}</${this.name}>`;
   }
 
+  /** The children as text, of which the default namespace is the stanza's own. */
+  get inner(): string {
+    this.#inner ??= serializeChildren(this, this.attrs.xmlns);
+    return this.#inner;
+  }
+
+  /** Whether the other one is a view of the same: all but the addresses is shared. */
+  shares(other: Stanza): boolean {
+    if (this.#inner === undefined || this.#inner !== other.#inner || this.name !== other.name) return false;
+    for (const name in this.attrs) {
+      if (name !== "to" && this.attrs[name] !== other.attrs[name]) return false;
+    }
+    for (const name in other.attrs) if (name !== "to" && this.attrs[name] === undefined) return false;
+    return true;
+  }
+
   /** Characters of its text; what is escaped in attributes is not counted. */
   get size(): number {
     this.#inner ??= serializeChildren(this, this.attrs.xmlns);
@@ -184,9 +229,13 @@ export class Stanza extends Element {
   }
 
   #view(attrs: Attrs, from: Jid | undefined, to: Jid | undefined): Stanza {
-    const view = new Stanza(this.name, attrs, from, to, this.children, this.#inner);
-    view.ticket = this.ticket;
-    return view;
+    return this.#shared(new Stanza(this.name, attrs, from, to, this.children, this.#inner));
+  }
+
+  #shared(other: Stanza): Stanza {
+    other.ticket = this.ticket;
+    other.onArchived = this.onArchived;
+    return other;
   }
 }
 

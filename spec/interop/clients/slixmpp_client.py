@@ -27,16 +27,29 @@ class Driver(ClientXMPP):
         self.add_event_handler("presence_subscribe", lambda p: tell("request", **{"from": p["from"].bare}))
         # slixmpp reports available presence by the value of its <show/> too; this one comes for each of them.
         self.add_event_handler("presence", self.tell_presence)
-        self.add_event_handler("disconnected", lambda _: tell("offline"))
+        self.resumes = login.get("resumes", False)
+        self.add_event_handler("disconnected", self.lost if self.resumes else lambda _: tell("offline"))
+        self.add_event_handler("session_resumed", lambda _: tell("resumed"))
         self.add_event_handler("failed_all_auth", lambda _: tell("trouble", why="not authorized"))
-        self.add_event_handler("connection_failed", lambda why: tell("trouble", why=str(why)))
+        if not self.resumes:
+            self.add_event_handler("connection_failed", lambda why: tell("trouble", why=str(why)))
         self.add_event_handler("stream_error", lambda why: tell("trouble", why=str(why)))
-        self.connect((login["host"], login["port"]), use_ssl=login["directTls"], force_starttls=not login["directTls"])
+        self.way = {
+            "address": (login["host"], login["port"]),
+            "use_ssl": login["directTls"],
+            "force_starttls": not login["directTls"],
+        }
+        self.connect(**self.way)
 
     async def start(self, _):
         await self.get_roster()
         self.send_presence()
         tell("online", jid=self.boundjid.full)
+
+    async def lost(self, _):
+        tell("cut")
+        await asyncio.sleep(0.3)
+        self.connect(**self.way)
 
     def tell_contacts(self, iq):
         for jid, item in iq["roster"]["items"].items():

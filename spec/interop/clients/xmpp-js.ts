@@ -39,14 +39,21 @@ function tellPresence({ attrs }: XmlElement): void {
   }
 }
 
-async function login({ jid, password, host, port, directTls }: Login): Promise<void> {
+async function login({ jid, password, host, port, directTls, resumes }: Login): Promise<void> {
   const [username, domain] = jid.split("@");
   // The certificate is for the domain: with direct TLS this library compares it with the host of the address.
   const service = directTls ? `xmpps://${domain}:${port}` : `xmpp://${host}:${port}`;
   xmpp = client({ service, domain, username, password, resource: "xmpp.js" });
-  // A spec that loses its connection has failed.
-  xmpp.reconnect.stop();
-  xmpp.on("error", (error) => tell({ saw: "trouble", why: String(error) }));
+  if (resumes) {
+    // Errors are those of the lost connection, and of attempts that come too early.
+    xmpp.on("error", (error) => console.error(`${error}`));
+    xmpp.on("disconnect", () => tell({ saw: "cut" }));
+    xmpp.streamManagement.on("resumed", () => tell({ saw: "resumed" }));
+  } else {
+    // A spec that loses its connection has failed.
+    xmpp.reconnect.stop();
+    xmpp.on("error", (error) => tell({ saw: "trouble", why: String(error) }));
+  }
   xmpp.on("offline", () => tell({ saw: "offline" }));
   xmpp.on("stanza", (stanza: XmlElement) => {
     if (stanza.is("message")) tellMessage(stanza);

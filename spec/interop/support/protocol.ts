@@ -13,6 +13,8 @@ export interface Login {
   directTls: boolean;
   /** PEM file with the only certificate to trust. */
   certificate: string;
+  /** When the connection is lost it comes back and resumes (XEP-0198); otherwise that is the end of it. */
+  resumes?: boolean;
 }
 
 export type Command =
@@ -29,6 +31,9 @@ export type Happening =
   /** Logged in, roster read, available. `jid` is the full one. */
   | { saw: "online"; jid: string }
   | { saw: "offline" }
+  /** The connection is lost; only of one that resumes. */
+  | { saw: "cut" }
+  | { saw: "resumed" }
   /** An item of the roster, at login or pushed. `subscription`: none, to, from, both. */
   | { saw: "contact"; jid: string; subscription: string }
   /** Someone asks to see the own presence. */

@@ -50,13 +50,16 @@ export class RawBosh {
   constructor(
     readonly port: number,
     public rid = 1000,
+    /** Of every request. */
+    private readonly options: PostOptions = {},
   ) {}
 
   static async begin(
     port: number,
     attrs: Record<string, string | number | undefined> = {},
+    options: PostOptions = {},
   ): Promise<RawBosh> {
-    const session = new RawBosh(port);
+    const session = new RawBosh(port, 1000, options);
     session.created = await session.send("", {
       ...{ to: "localhost", wait: 60, hold: 1, ver: "1.6", "xml:lang": "en" },
       ...attrs,
@@ -92,7 +95,7 @@ export class RawBosh {
     attrs: Record<string, string | number | undefined> = {},
     options: PostOptions = {},
   ): Promise<Answer> {
-    return post(this.port, this.text(inner, attrs), options);
+    return post(this.port, this.text(inner, attrs), { ...this.options, ...options });
   }
 
   /** Sends a request of a certain number. */

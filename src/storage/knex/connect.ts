@@ -8,6 +8,7 @@ import { type ClientName, DIALECTS } from "./dialect.js";
 import { KnexKeyValues } from "./key-values.js";
 import { KnexMessages } from "./messages.js";
 import { migrate } from "./migrate.js";
+import { KnexNodes } from "./nodes.js";
 import { explainOpenError } from "./open-error.js";
 import { KnexRosters } from "./rosters.js";
 import { connectShared, lockMigrations, needDriver, type Pool, type SharedClient } from "./shared.js";
@@ -85,6 +86,7 @@ class KnexStorage implements Storage {
   readonly messages: KnexMessages;
   readonly archive: KnexArchive;
   readonly keyValues: KnexKeyValues;
+  readonly nodes: KnexNodes;
   readonly #knex: Knex;
 
   constructor(db: Database) {
@@ -94,6 +96,7 @@ class KnexStorage implements Storage {
     this.messages = new KnexMessages(db);
     this.archive = new KnexArchive(db);
     this.keyValues = new KnexKeyValues(db);
+    this.nodes = new KnexNodes(db);
   }
 
   async ping(): Promise<void> {

@@ -56,10 +56,9 @@ export class KnexMessages implements MessageRepository {
     limit: number,
     alive: readonly string[],
   ): Promise<PendingMessage[]> {
-    const free = alive.length === 0 ? "" : `and (holder is null or holder not in ${list(alive.length)})`;
     const rows = await this.db.select(
       `select id, stanza, received_at, holder, recipient_id from pending join messages on id = message_id
-       where account_id = ? and message_id > ? ${free} order by message_id limit ?`,
+       where account_id = ? and message_id > ? and ${freeOf(alive)} order by message_id limit ?`,
       [account.id, after, ...alive, limit],
     );
     return rows.map((row) => ({
@@ -80,12 +79,57 @@ export class KnexMessages implements MessageRepository {
     return Number(row.marks);
   }
 
+  async claim(
+    account: Account,
+    ids: readonly number[],
+    node: string,
+    alive: readonly string[],
+  ): Promise<ReadonlySet<number>> {
+    const claimed = new Set<number>();
+    for (const chunk of slices(ids)) {
+      const theirs = "account_id = ? and message_id in";
+      await this.db.transaction(async (trx) => {
+        await trx.raw(
+          `update pending set holder = ? where ${theirs} ${list(chunk.length)} and ${freeOf(alive)}`,
+          [node, account.id, ...chunk, ...alive],
+        );
+        const mine = await this.db.select(
+          `select message_id from pending where ${theirs} ${list(chunk.length)} and holder = ?`,
+          [account.id, ...chunk, node],
+          trx,
+        );
+        for (const row of mine) claimed.add(Number(row.message_id));
+      });
+    }
+    return claimed;
+  }
+
+  async releaseAll(alive: readonly string[]): Promise<void> {
+    await this.db.transaction((trx) =>
+      trx.raw(`update pending set holder = null where holder is not null and ${freeOf(alive)}`, [...alive]),
+    );
+  }
+
+  async waiting(accountIds: readonly number[]): Promise<number[]> {
+    if (accountIds.length === 0) return [];
+    const rows = await this.db.select(
+      `select distinct account_id from pending where account_id in ${list(accountIds.length)} and holder is null`,
+      accountIds,
+    );
+    return rows.map((row) => Number(row.account_id));
+  }
+
   async #eachMark(trx: Knex, marks: readonly Mark[], sql: (count: number) => string): Promise<void> {
     for (const chunk of slices(marks)) {
       const ids = chunk.map(({ id }) => id);
       await trx.raw(sql(chunk.length), [...ids, ...chunk.flatMap(({ account, id }) => [account.id, id])]);
     }
   }
+}
+
+/** Held by nobody who is there. */
+function freeOf(alive: readonly string[]): string {
+  return alive.length === 0 ? "1 = 1" : `(holder is null or holder not in ${list(alive.length)})`;
 }
 
 const existingSql = sqlByCount(CHUNK_ROWS, (count) => `select id from accounts where id in ${list(count)}`);

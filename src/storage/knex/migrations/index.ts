@@ -3,6 +3,7 @@ import type { Knex } from "knex";
 import type { Dialect } from "../dialect.js";
 import * as first from "./001-first.js";
 import * as archive from "./002-archive.js";
+import * as nodes from "./003-nodes.js";
 
 export interface Migration {
   readonly name: string;
@@ -12,4 +13,5 @@ export interface Migration {
 export const MIGRATIONS: readonly Migration[] = [
   { name: "001-first", up: first.up },
   { name: "002-archive", up: archive.up },
+  { name: "003-nodes", up: nodes.up },
 ];

@@ -1,0 +1,445 @@
+import type { Logger } from "../log.js";
+import type { Nodes, Registry } from "../session/registry.js";
+import type { Receipt, Resource } from "../session/session.js";
+import type { Account, MessageRepository, NodeRepository } from "../storage/types.js";
+import { type StreamCondition, StreamError } from "../xmpp/errors.js";
+import { Jid } from "../xmpp/jid.js";
+import { Stanza } from "../xmpp/stanza.js";
+import type { ClusterAdapter, ClusterMessage, DeadLetter, NodeId } from "./adapter.js";
+import { Directory } from "./directory.js";
+import { type Batch, decode, encode, type Item, type Outcome } from "./envelope.js";
+import { Link, type LinkOptions } from "./link.js";
+import { Members } from "./members.js";
+import type { Peer } from "./peer.js";
+import { Questions } from "./questions.js";
+import { GivenReceipt, SentReceipts } from "./receipts.js";
+
+/** Everything between two nodes goes one way, in one order. */
+const LANE = "";
+/** ms for another node to answer. */
+const ANSWER = 10_000;
+/** ms between two complaints that something is missing. */
+const AGAIN_EVERY = 1000;
+
+export interface ClusterOptions {
+  /** ms between signs of life where nothing else is sent. */
+  beat: number;
+  /** ms without any, after which a node counts as dead. */
+  deadAfter: number;
+  link: LinkOptions;
+}
+
+export interface ClusterParts {
+  self: NodeId;
+  adapter: ClusterAdapter;
+  nodes: NodeRepository;
+  messages: MessageRepository;
+  /** Resolves when all messages given to the store so far are there. */
+  flushed(): Promise<void>;
+  /** A message that another node gave to this one and cannot be told of any more was delivered. */
+  settle(message: { account: Account; id: number }): void;
+  options: ClusterOptions;
+  log: Logger;
+}
+
+/** What the cluster has for the node it is on. */
+export interface ClusterEvents {
+  registry: Registry;
+  /** A stanza for a resource that the sender's node believes to be here. */
+  given(full: Jid, stanza: Stanza, receipt: Receipt | undefined, origin: NodeId): void;
+  /** A stanza without a receipt that could not be sent. */
+  lost(stanza: Stanza): void;
+  /** Messages for an account are in the store; `asked` of them were to wait there because this node said so. */
+  stored(account: Jid, origin: NodeId, asked: number): void;
+  /** Something may be waiting in the store for any session of this node. */
+  look(): void;
+  /** A node is gone; what it promised will not come. */
+  gone(node: NodeId): void;
+  /** A session of a dead node: this node, and no other, is to tell those who knew of it. */
+  left(resource: Resource): void;
+  /** What a dead node has not done any more is completed. */
+  inherit(node: NodeId, slot: number): Promise<void>;
+  forget(account: Jid): void;
+  /** The answer to a request of this node's. */
+  answer(iq: Stanza): void;
+  /** The others have taken this node for dead: it may not go on. */
+  fenced(): void;
+}
+
+type Answerer = (payload: unknown, node: NodeId) => Promise<unknown>;
+
+/** This node's part in the cluster: what it says to the others, and what they say to it. */
+export class Cluster implements Nodes {
+  readonly #members: Members;
+  readonly #sent = new SentReceipts();
+  readonly #questions = new Questions();
+  readonly #answerers = new Map<string, Answerer>();
+  /** Kept messages that sessions of this node are being given on behalf of other nodes. */
+  readonly #underWay = new Set<number>();
+  #directory!: Directory;
+  #events!: ClusterEvents;
+
+  constructor(private readonly parts: ClusterParts) {
+    const { self, adapter } = parts;
+    this.#members = new Members({
+      ...parts,
+      makeLink: (node) =>
+        new Link(
+          node,
+          (bytes) => adapter.send(node, LANE, bytes, { durable: true }),
+          parts.options.link,
+          (broken, why) => this.#linkState(node, broken, why),
+        ),
+      greet: (peer) => {
+        peer.link.put(["hello"]);
+        peer.link.put(this.#directory.snapshot());
+      },
+      dropped: (node) => this.#dropped(node),
+      inherit: (node, slot) => this.#inherit(node, slot),
+      inherited: (rows) => {
+        this.#tellAll(["look"]);
+        this.#events.look();
+        for (const row of rows) this.#events.left(row);
+      },
+      fenced: () => this.#events.fenced(),
+      tellAll: (item) => this.#tellAll(item),
+    });
+    this.answers("close", (payload) => this.#closeOwn(payload as CloseRequest));
+    this.answers("echo", async () => true);
+    this.self = self;
+  }
+
+  readonly self: NodeId;
+
+  /** Joins the others; resolves when this node knows the sessions of all that are there. */
+  async start(events: ClusterEvents): Promise<void> {
+    this.#events = events;
+    this.#directory = new Directory(this.self, events.registry, (item) => this.#tellAll(item));
+    await this.parts.adapter.start(
+      this.self,
+      (message) => this.#receive(message),
+      (state, why) => this.#members.adapterState(state, why),
+    );
+    await this.#members.start();
+  }
+
+  /** Says good-bye, when all that was said before is safe, or cannot be. */
+  async stop(): Promise<void> {
+    await this.#members.stop();
+    await this.parts.adapter.stop();
+    await this.parts.nodes.remove(this.self);
+  }
+
+  get alive(): readonly string[] {
+    return this.#members.alive;
+  }
+
+  send(resource: Resource, stanza: Stanza, receipt?: Receipt): void {
+    const peer = this.#members.get(resource.node);
+    if (!peer || peer.link.overfull) {
+      if (receipt) receipt.failed();
+      else this.#events.lost(stanza);
+      return;
+    }
+    const number = receipt ? this.#sent.add(peer.id, receipt) : 0;
+    peer.link.putStanza(stanza, resource.jid, number, receipt?.kept);
+  }
+
+  async close(resource: Resource, error: StreamError): Promise<void> {
+    const { jid, boundAt, node } = resource;
+    const request: CloseRequest = [jid.text, boundAt, error.condition, error.text ?? null];
+    try {
+      await this.ask(node, "close", request);
+    } catch (cause) {
+      // A node that is gone has told everybody by that, or its heir does.
+      if (this.#members.get(node)) throw cause;
+    }
+  }
+
+  detours(node: string, account: Account): boolean {
+    return this.#members.get(node)?.detours(account) ?? true;
+  }
+
+  stored(node: string, account: Account, asked: boolean): void {
+    this.#members.get(node)?.stored(account, asked);
+  }
+
+  room(node: string): Promise<void> | undefined {
+    return this.#members.get(node)?.link.room();
+  }
+
+  isUnderWay(messageId: number): boolean {
+    return this.#underWay.has(messageId);
+  }
+
+  forget(account: Jid): void {
+    this.#tellAll(["forget", account.bareText]);
+  }
+
+  answered(iq: Stanza): boolean {
+    // Ids of requests end in the name of the node that asked: router/requests.ts.
+    const node = iq.id?.slice(iq.id.lastIndexOf("@") + 1);
+    const peer = node === undefined ? undefined : this.#members.get(node);
+    peer?.link.put(["iq", iq.attrs, iq.inner], iq.inner.length + 100);
+    return peer !== undefined;
+  }
+
+  /**
+   * Asks another node.
+   * @returns what it answers; rejects when it refuses, is gone, or does not answer in time
+   */
+  ask(node: NodeId, kind: string, payload: unknown): Promise<unknown> {
+    const peer = this.#members.get(node);
+    if (!peer) return Promise.reject(new Error(`there is no node ${node}`));
+    return this.#questions.ask(node, ANSWER, (number) => peer.link.put(["ask", number, kind, payload], 1000));
+  }
+
+  /** Resolves with ms to there and back when a node has handled all that it was told before. */
+  async echo(node: NodeId): Promise<number> {
+    const asked = performance.now();
+    await this.ask(node, "echo", null);
+    return performance.now() - asked;
+  }
+
+  /** Who answers questions of a kind. */
+  answers(kind: string, answerer: Answerer): void {
+    this.#answerers.set(kind, answerer);
+  }
+
+  /** For admins: this node, and the others as it sees them. */
+  status() {
+    return {
+      node: this.self,
+      sessions: this.#events.registry.size,
+      adapter: this.#members.adapter,
+      nodes: this.#members.all().map(({ id, lastHeard, link }) => ({
+        node: id,
+        sessions: [...this.#events.registry.ofNode(id)].length,
+        silent: Date.now() - lastHeard,
+        queued: link.queued,
+        reachable: !link.broken,
+      })),
+    };
+  }
+
+  deadLetters(limit: number): Promise<DeadLetter[]> {
+    return this.parts.adapter.deadLetters(limit);
+  }
+
+  dropDeadLetter(id: string): Promise<boolean> {
+    return this.parts.adapter.dropDeadLetter(id);
+  }
+
+  /** Handles a dead letter as if it had just come. @throws what is wrong with it; then it stays. */
+  async replay(letter: DeadLetter): Promise<void> {
+    for (const item of decode(letter.body).items) this.#handle(item, letter.from);
+    await this.parts.adapter.dropDeadLetter(letter.id);
+  }
+
+  #tellAll(item: Item): void {
+    const size = JSON.stringify(item).length;
+    for (const peer of this.#members.all()) peer.link.put(item, size);
+  }
+
+  #linkState(node: NodeId, broken: boolean, why: unknown): void {
+    const { log } = this.parts;
+    if (broken) log.warn({ node, err: why }, "another node cannot be reached; messages for it wait");
+    else log.info({ node }, "another node can be reached again");
+    if (!broken) this.#members.get(node)?.tellStored();
+  }
+
+  /** Awaited before the broker forgets the message. Rejects for what cannot be read: the adapter sets it aside. */
+  async #receive({ from, body }: ClusterMessage): Promise<void> {
+    const batch = decode(body);
+    if (batch.poison !== undefined) throw new Error(batch.poison);
+    const peer = this.#members.heard(from);
+    if (!peer || !this.#isNext(peer, batch)) return;
+    for (const item of batch.items) {
+      try {
+        this.#handle(item, from);
+      } catch (error) {
+        await this.#setAside(item, from, error);
+      }
+    }
+  }
+
+  /** Whether it is the batch that comes next from that node: not one that was sent again, nor one that comes too early. */
+  #isNext(peer: Peer, { n, first }: Batch): boolean {
+    const expected = peer.expected ?? n;
+    if (n < expected) return false;
+    if (n > expected && !first) {
+      if (Date.now() - peer.lastAgain > AGAIN_EVERY) {
+        peer.lastAgain = Date.now();
+        peer.link.put(["again", expected]);
+      }
+      return false;
+    }
+    peer.expected = n + 1;
+    return true;
+  }
+
+  /** One item that cannot be handled does not hold up the others: it goes to the dead letters by way of the own mailbox. */
+  async #setAside(item: Item, from: NodeId, error: unknown): Promise<void> {
+    const reason = error instanceof Error ? error.message : String(error);
+    this.parts.log.error(
+      { err: error, node: from, kind: item[0] },
+      "what another node said could not be handled",
+    );
+    await this.parts.adapter.send(this.self, "poison", encode({ n: 0, items: [item], poison: reason }));
+  }
+
+  #handle(item: Item, from: NodeId): void {
+    switch (item[0]) {
+      case "hello":
+        this.#members.get(from)?.link.put(this.#directory.snapshot());
+        return;
+      case "all":
+        this.#directory.replace(item[1], from);
+        this.#members.knows(from);
+        return;
+      case "row":
+        this.#directory.put(item[1], from);
+        return;
+      case "end":
+        this.#directory.end(item[1], from);
+        return;
+      case "moved":
+        this.#directory.moved(item[1], from, item[2]);
+        return;
+      case "stanza":
+        this.#given(item, from);
+        return;
+      case "receipt":
+        this.#sent.tell(from, item[1], item[2]);
+        return;
+      case "stored":
+        this.#events.stored(Jid.parse(item[1]), from, item[2]);
+        return;
+      case "look":
+        this.#events.look();
+        return;
+      case "beat":
+        return;
+      case "again":
+        this.#startAnew(from);
+        return;
+      case "ask":
+        void this.#answer(from, item[1], item[2], item[3]);
+        return;
+      case "answer":
+        this.#questions.answered(from, item[1], item[2]);
+        return;
+      case "refuse":
+        this.#questions.refused(from, item[1], item[2]);
+        return;
+      case "iq":
+        this.#events.answer(stanzaOf("iq", item[1], undefined, item[2]));
+        return;
+      case "gone":
+        this.#members.isGone(item[1]);
+        return;
+      case "bye":
+        this.#members.left(from);
+        return;
+      case "forget":
+        this.#events.forget(Jid.parse(item[1]));
+        return;
+      default:
+        throw new Error(`no such kind of item: ${String((item as [unknown])[0])}`);
+    }
+  }
+
+  #given(item: Extract<Item, ["stanza", ...unknown[]]>, origin: NodeId): void {
+    const [, kind, attrs, inner, targets, number, accountId, messageId] = item;
+    for (const target of targets) {
+      const [fullText, to] = typeof target === "string" ? [target, target] : target;
+      const full = Jid.parse(fullText);
+      const stanza = stanzaOf(kind, attrs, to, inner);
+      if (number === 0) this.#events.given(full, stanza, undefined, origin);
+      else {
+        const kept =
+          messageId === 0 ? undefined : { account: { id: accountId, jid: full.bare }, id: messageId };
+        if (kept) this.#underWay.add(messageId);
+        this.#events.given(full, stanza, new GivenReceipt(this, origin, number, kept), origin);
+      }
+    }
+  }
+
+  /** For receipts of what this node was given. */
+  settled(origin: NodeId, number: number, outcome: Outcome, kept: Receipt["kept"]): void {
+    if (kept) this.#underWay.delete(kept.id);
+    const peer = this.#members.get(origin);
+    if (peer) peer.link.put(["receipt", number, outcome]);
+    else if (kept && outcome === "d") this.parts.settle(kept);
+    // Its own node is gone, so it is nobody's: somebody else may get it.
+    else if (kept) this.#events.look();
+  }
+
+  #startAnew(node: NodeId): void {
+    const peer = this.#members.get(node);
+    if (!peer?.link.restart()) return;
+    this.parts.log.error({ node }, "the broker has lost what was said to another node");
+    this.#sent.lost(node);
+    peer.link.put(this.#directory.snapshot());
+  }
+
+  async #answer(from: NodeId, number: number, kind: string, payload: unknown): Promise<void> {
+    const reply = (item: Item, size: number) => this.#members.get(from)?.link.put(item, size);
+    try {
+      const answerer = this.#answerers.get(kind);
+      if (!answerer) throw new Error(`nobody answers ${kind}`);
+      const answer = await answerer(payload, from);
+      reply(["answer", number, answer ?? null], 1000);
+    } catch (error) {
+      reply(["refuse", number, error instanceof Error ? error.message : String(error)], 100);
+    }
+  }
+
+  async #closeOwn([full, boundAt, condition, text]: CloseRequest): Promise<void> {
+    const { registry } = this.#events;
+    const row = registry.of(Jid.parse(full)).find((one) => one.session && one.jid.text === full);
+    // Another one may have taken its place.
+    if (row?.boundAt === boundAt) await registry.close(row, new StreamError(condition, text ?? undefined));
+  }
+
+  #dropped(node: NodeId): Resource[] {
+    const rows = this.#directory.drop(node);
+    this.#sent.lost(node);
+    this.#questions.lost(node);
+    this.#events.gone(node);
+    return rows;
+  }
+
+  /** What waits in a dead node's mailbox: kept messages are in the store, the rest is handled here. */
+  async #inherit(node: NodeId, slot: number): Promise<void> {
+    const { adapter, messages, nodes, log } = this.parts;
+    const left = await adapter.adopt(node, async ({ body, from }) => {
+      const { items, poison } = decode(body);
+      if (poison !== undefined) throw new Error(poison);
+      for (const item of items) {
+        if (item[0] === "stanza" && item[7] === 0)
+          this.#given(["stanza", item[1], item[2], item[3], item[4], 0, 0, 0], from);
+      }
+    });
+    await this.#events.inherit(node, slot);
+    const members = await nodes.list();
+    await messages.releaseAll(
+      members.filter(({ id, heir }) => id !== node && heir === undefined).map(({ id }) => id),
+    );
+    log.info({ node, messages: left }, "what a dead node left has been taken over");
+  }
+}
+
+type CloseRequest = [full: string, boundAt: number, condition: StreamCondition, text: string | null];
+
+/** @param to text of the attribute; undefined: among the attributes already; "": there is none */
+function stanzaOf(
+  kind: Stanza["kind"],
+  attrs: Record<string, string>,
+  to: string | undefined,
+  inner: string,
+): Stanza {
+  const own = to === undefined ? attrs : to === "" ? { ...attrs } : { ...attrs, to };
+  const from = own.from === undefined ? undefined : Jid.parse(own.from);
+  return Stanza.ofParts(kind, own, from, own.to === undefined ? undefined : Jid.parse(own.to), inner);
+}

@@ -1,0 +1,247 @@
+import { LRUCache } from "lru-cache";
+import type { Logger } from "../log.js";
+import type { Resource } from "../session/session.js";
+import type { NodeRepository } from "../storage/types.js";
+import type { NodeId } from "./adapter.js";
+import type { Item } from "./envelope.js";
+import type { Link } from "./link.js";
+import { Peer } from "./peer.js";
+
+/** Nodes that are known to be dead, so that a late word of theirs does not bring them back. */
+const MAX_GONE = 1000;
+/** ms to get rid of what is still to be said before leaving. */
+const FAREWELL = 2000;
+
+export interface MembersParts {
+  self: NodeId;
+  nodes: NodeRepository;
+  options: { beat: number; deadAfter: number };
+  log: Logger;
+  flushed(): Promise<void>;
+  makeLink(node: NodeId): Link;
+  /** A node is new to this one. */
+  greet(peer: Peer): void;
+  /** Forgets a node. @returns the sessions it had. */
+  dropped(node: NodeId): Resource[];
+  /** This node alone takes over what a dead one left; may be called again when it fails. */
+  inherit(node: NodeId, slot: number): Promise<void>;
+  /** It has; these were the sessions. */
+  inherited(rows: readonly Resource[]): void;
+  fenced(): void;
+  tellAll(item: Item): void;
+}
+
+/**
+ * Who is there. A node that is not heard of counts as dead when the database agrees: that makes one of the survivors its
+ * heir, and a node that finds itself taken for dead does not go on.
+ */
+export class Members {
+  readonly #peers = new Map<NodeId, Peer>();
+  readonly #gone = new LRUCache<NodeId, true>({ max: MAX_GONE });
+  /** Sessions of dead nodes whose heir this one is, until all is done. */
+  readonly #estates = new Map<NodeId, Resource[]>();
+  readonly #burying = new Map<NodeId, Promise<void>>();
+  #alive: readonly string[];
+  #timer: NodeJS.Timeout | undefined;
+  #lastTick = 0;
+  #lastLook = 0;
+  #looking: Promise<void> | undefined;
+  #stopping = false;
+  #waiting: (() => void)[] = [];
+  adapter: "up" | "down" = "down";
+
+  constructor(private readonly parts: MembersParts) {
+    this.#alive = [parts.self];
+  }
+
+  get alive(): readonly string[] {
+    return this.#alive;
+  }
+
+  get(node: NodeId): Peer | undefined {
+    return this.#peers.get(node);
+  }
+
+  all(): Peer[] {
+    return [...this.#peers.values()];
+  }
+
+  /** Resolves when each of the others has told of its sessions, or turned out to be dead. */
+  async start(): Promise<void> {
+    const { nodes, options } = this.parts;
+    for (const { id, heir } of await nodes.list()) if (heir === undefined) this.#meet(id);
+    this.#lastTick = Date.now();
+    this.#timer = setInterval(() => this.#tick(), options.beat);
+    await this.#allKnown();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    clearInterval(this.#timer);
+    await this.#looking;
+    await Promise.all(this.#burying.values());
+    this.parts.tellAll(["bye"]);
+    const deadline = Date.now() + FAREWELL;
+    while (Date.now() < deadline && this.all().some(({ link }) => !link.idle && !link.broken)) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    for (const { link } of this.all()) link.close();
+    this.#peers.clear();
+  }
+
+  adapterState(state: "up" | "down", why?: Error): void {
+    if (state === this.adapter) return;
+    this.adapter = state;
+    if (state === "down") this.parts.log.warn({ err: why }, "the broker cannot be reached");
+    else this.#isBack();
+  }
+
+  /** A node has said something. @returns undefined when it is dead: the others do not listen to it either. */
+  heard(node: NodeId): Peer | undefined {
+    const peer = this.#peers.get(node) ?? this.#meet(node);
+    if (peer) peer.lastHeard = Date.now();
+    return peer;
+  }
+
+  knows(node: NodeId): void {
+    const peer = this.#peers.get(node);
+    if (peer) peer.known = true;
+    this.#tellWaiting();
+  }
+
+  /** Another node has taken it over. */
+  isGone(node: NodeId): void {
+    if (node === this.parts.self) void this.#look();
+    else this.#drop(node);
+  }
+
+  /** It said good-bye. */
+  left(node: NodeId): void {
+    this.#drop(node);
+  }
+
+  #meet(id: NodeId): Peer | undefined {
+    if (id === this.parts.self || this.#gone.has(id) || this.#stopping) return undefined;
+    let peer = this.#peers.get(id);
+    if (!peer) {
+      peer = new Peer(id, this.parts.makeLink(id), this.parts.flushed);
+      this.#peers.set(id, peer);
+      this.#changed();
+      this.parts.greet(peer);
+    }
+    return peer;
+  }
+
+  #drop(node: NodeId): Resource[] {
+    const peer = this.#peers.get(node);
+    this.#gone.set(node, true);
+    if (!peer) return [];
+    this.#peers.delete(node);
+    peer.link.close();
+    this.#changed();
+    const rows = this.parts.dropped(node);
+    this.parts.log.info({ node, sessions: rows.length }, "a node is gone");
+    return rows;
+  }
+
+  #changed(): void {
+    this.#alive = [this.parts.self, ...this.#peers.keys()];
+    this.#tellWaiting();
+  }
+
+  #allKnown(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      this.#tellWaiting();
+    });
+  }
+
+  #tellWaiting(): void {
+    if (this.all().every(({ known }) => known)) for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  /** The broker is back: nobody could be heard meanwhile, so nobody is late. */
+  #isBack(): void {
+    const now = Date.now();
+    for (const peer of this.#peers.values()) {
+      peer.lastHeard = now;
+      peer.link.retryNow();
+    }
+    this.parts.log.info({}, "the broker can be reached");
+    if (this.#timer) void this.#look();
+  }
+
+  #tick(): void {
+    const { beat, deadAfter } = this.parts.options;
+    const now = Date.now();
+    const stoodStill = now - this.#lastTick > deadAfter / 2;
+    this.#lastTick = now;
+    if (stoodStill || now - this.#lastLook > deadAfter) void this.#look();
+    for (const peer of this.#peers.values()) {
+      // What has come meanwhile may not have been read yet; and without the broker nobody is heard.
+      if (stoodStill || this.adapter === "down") peer.lastHeard = now;
+      if (now - peer.link.lastSent >= beat) peer.link.put(["beat"]);
+      if (now - peer.lastHeard > deadAfter) this.#bury(peer.id);
+    }
+  }
+
+  /** What the database says: whether this node is still a member, and who else is. */
+  #look(): Promise<void> {
+    this.#lastLook = Date.now();
+    this.#looking ??= this.#readMembers().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  async #readMembers(): Promise<void> {
+    const { self, nodes, log } = this.parts;
+    try {
+      const rows = await nodes.list();
+      if (this.#stopping) return;
+      const own = rows.find(({ id }) => id === self);
+      if (!own || own.heir !== undefined) {
+        this.parts.fenced();
+        return;
+      }
+      for (const { id, heir } of rows) {
+        if (heir === undefined && !this.#gone.has(id)) this.#meet(id);
+        // Its heir has died before the work was done, or could not do it.
+        else if (heir === undefined || heir === self || !rows.some((row) => row.id === heir)) this.#bury(id);
+      }
+    } catch (error) {
+      log.warn({ err: error }, "the database could not be asked who is a member");
+    }
+  }
+
+  #bury(node: NodeId): void {
+    if (this.#burying.has(node) || this.#stopping) return;
+    const work = this.#inherit(node)
+      .catch((error: unknown) =>
+        this.parts.log.error({ err: error, node }, "a dead node could not be taken over; trying again"),
+      )
+      .finally(() => this.#burying.delete(node));
+    this.#burying.set(node, work);
+  }
+
+  async #inherit(node: NodeId): Promise<void> {
+    const { self, nodes } = this.parts;
+    const rows = await nodes.list();
+    const own = rows.find(({ id }) => id === self);
+    if (!own || own.heir !== undefined) {
+      this.parts.fenced();
+      return;
+    }
+    const row = rows.find(({ id }) => id === node);
+    const alive = this.#alive.filter((id) => id !== node);
+    const isHeir = row !== undefined && (await nodes.inherit(node, self, alive));
+    const sessions = this.#estates.get(node) ?? this.#drop(node);
+    if (!isHeir) return;
+    this.#estates.set(node, sessions);
+    this.parts.tellAll(["gone", node]);
+    await this.parts.inherit(node, row.slot);
+    await nodes.remove(node);
+    this.#estates.delete(node);
+    this.parts.inherited(sessions);
+  }
+}
