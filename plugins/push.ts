@@ -12,7 +12,9 @@ export default definePlugin<PushOptions>({
   setup(ctx, options) {
     // §4.1: of the account.
     ctx.feature(NS_PUSH, "account");
-    const registrations = new Registrations(ctx, options.maxServices);
+    const registrations = new Registrations(ctx, options.maxServices, (changed) =>
+      ctx.tellOthers({ changed }),
+    );
     const notifier = new Notifier(ctx, registrations, options);
 
     const own = { type: "set", to: "account", ns: NS_PUSH, missing: true } as const;
@@ -45,7 +47,19 @@ export default definePlugin<PushOptions>({
         ? undefined
         : registrations.disable(account, { jid: stanza.from.text, node });
     });
-    // Who says something knows what is new.
-    ctx.hook("stanza:received", ({ session }) => notifier.seen(session.account));
+    ctx.hook("session:leaving", ({ session, notes }) => {
+      notes.push = [...registrations.of(session)];
+    });
+    ctx.hook("session:arrived", ({ session, notes }) => {
+      registrations.arrived(session, (notes.push ?? []) as string[]);
+    });
+    // Who says something knows what is new; the others are told when that begins.
+    ctx.hook("stanza:received", ({ session }) => notifier.seen(session.account.jid.text));
+    ctx.hook("session:bound", ({ session }) => ctx.tellOthers({ seen: session.account.jid.text }));
+    ctx.onTold((news) => {
+      const { changed, seen } = news as { changed?: number; seen?: string };
+      if (changed !== undefined) registrations.forget(changed);
+      if (seen !== undefined) notifier.seen(seen);
+    });
   },
 });

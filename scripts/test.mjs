@@ -14,9 +14,12 @@ function run(command, args) {
   return status ?? 1;
 }
 
-// The programs that the specs talk to: databases, clients. It says itself what it does, and what is missing.
-const setUp = run("sh", [`scripts/${kind}-setup.sh`]);
-if (setUp !== 0 && process.env.CI === "true") process.exit(setUp);
+// The programs that the specs talk to: databases, brokers, clients. Each says itself what it does, and what is missing.
+const setUps = [`scripts/${kind}-setup.sh`, ...(kind === "test" ? ["scripts/kafka-setup.sh"] : [])];
+for (const script of setUps) {
+  const setUp = run("sh", [script]);
+  if (setUp !== 0 && process.env.CI === "true") process.exit(setUp);
+}
 
 const specs =
   kind === "test"

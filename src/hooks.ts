@@ -31,6 +31,13 @@ export interface HookMap {
    * has told of its end.
    */
   "session:lost": { resource: Resource };
+  /**
+   * A session goes on on another node: on the one that had it. What a plugin has noted about it and wants to have there
+   * it puts into `notes`, under its own name, as JSON can say it.
+   */
+  "session:leaving": { session: Session; notes: Record<string, unknown> };
+  /** It has arrived: on the node that has it now, before anything is sent to it. */
+  "session:arrived": { session: Session; notes: Readonly<Record<string, unknown>> };
   /** A client sent a stanza: entry node, once, `from` stamped. Handled = not routed. */
   "stanza:received": { session: Session; stanza: Stanza };
   /** A stanza goes to an account of this domain: entry node, once for each recipient account. Handled = not delivered. */
@@ -80,6 +87,8 @@ export const hookPoints: readonly HookPoint[] = [
   "session:detached",
   "session:unbound",
   "session:lost",
+  "session:leaving",
+  "session:arrived",
   "stanza:received",
   "stanza:deliver",
   "message:archiving",

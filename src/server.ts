@@ -5,12 +5,13 @@ import { hostname } from "node:os";
 import { domainToASCII } from "node:url";
 import { AccountAdmin } from "./admin/accounts.js";
 import { handleControl } from "./admin/commands.js";
-import { ControlServer, controlPath } from "./admin/control.js";
+import { type ControlRequest, ControlServer, controlPath } from "./admin/control.js";
 import { AccountRemoval } from "./admin/removal.js";
 import type { ClusterAdapter } from "./cluster/adapter.js";
 import { Cluster } from "./cluster/cluster.js";
 import { configuredAdapter } from "./cluster/configured.js";
 import { LINK_DEFAULTS } from "./cluster/link.js";
+import { Resumption } from "./cluster/resumption.js";
 import type { LoadedConfig } from "./config/loader.js";
 import { validatePlugins } from "./config/plugin-options.js";
 import type { Config, ListenerConfig } from "./config/schema.js";
@@ -20,6 +21,7 @@ import { chosenFor, pluginNames } from "./plugin/chosen.js";
 import type { ContextParts } from "./plugin/context.js";
 import { loadPlugins, PluginHost, schemasOf } from "./plugin/host.js";
 import { KeyedTurns } from "./plugin/keyed-turns.js";
+import { NodeNews } from "./plugin/node-news.js";
 import { ArchiveIds } from "./router/archive-ids.js";
 import { Archiving } from "./router/archiving.js";
 import { Delivery } from "./router/delivery.js";
@@ -49,7 +51,7 @@ import { BoshEndpoint } from "./transport/bosh/endpoint.js";
 import { type Certificates, loadCertificates } from "./transport/certificates.js";
 import type { Connection, ConnectionHandler } from "./transport/connection.js";
 import { HttpServer } from "./transport/http.js";
-import { Listener } from "./transport/listener.js";
+import { Listener, type SocketSource } from "./transport/listener.js";
 import { TcpConnection, type TcpOptions } from "./transport/tcp.js";
 import { TlsSettings } from "./transport/tls.js";
 import { WebSocketEndpoint } from "./transport/websocket-endpoint.js";
@@ -61,6 +63,9 @@ const REST_EVERY = 5000;
 
 /** ms for what streams that were cut held to be given back. */
 const GIVING_BACK = 2000;
+
+/** ms for other nodes to write what a query of the archive should find. */
+const OTHERS_COMPLETE = 2000;
 
 /** A connection that waits for its stream. */
 type Acceptable = Connection & { handler: ConnectionHandler };
@@ -90,11 +95,21 @@ export class Server {
   private constructor(
     readonly config: Config,
     private readonly log: Logger,
+    private readonly sources: readonly SocketSource[] | undefined,
   ) {}
 
-  /** @throws SetupError what an admin must put right, ConfigError for options of plugins. */
-  static async start(loaded: LoadedConfig, log: Logger, adapter?: ClusterAdapter): Promise<Server> {
-    const server = new Server(loaded.config, log);
+  /**
+   * @param sources of connections, one for each entry of `listen`, instead of ports of its own: whoever gives them is asked
+   *   by admins, too.
+   * @throws SetupError what an admin must put right, ConfigError for options of plugins.
+   */
+  static async start(
+    loaded: LoadedConfig,
+    log: Logger,
+    adapter?: ClusterAdapter,
+    sources?: readonly SocketSource[],
+  ): Promise<Server> {
+    const server = new Server(loaded.config, log, sources);
     try {
       await server.#start(loaded, adapter);
       return server;
@@ -149,6 +164,7 @@ export class Server {
         messages: storage.messages,
         flushed: () => messageLog.flushed(),
         settle: (message) => messageLog.settleStored(message),
+        follow: (id) => ids.follow(id),
         options: { beat: config.cluster.beat, deadAfter: config.cluster.deadAfter, link: LINK_DEFAULTS },
         log: log.child({ area: "cluster", node: self }),
       });
@@ -182,6 +198,7 @@ export class Server {
       config.offline.maxMessages,
       offlineLog,
       archiving,
+      registry.nodes,
     );
     const requests = new Requests(undefined, self, (iq) => registry.nodes.answered(iq));
     this.#undo.push(() => requests.stop());
@@ -197,6 +214,10 @@ export class Server {
     const http = new HttpServer(config.http, tls, log.child({ area: "http" }));
     this.#undo.push(() => http.stop());
 
+    const archive = new ServerArchive(archiveIds, messageLog, references, async () =>
+      cluster?.askAll("archive complete", null, OTHERS_COMPLETE),
+    );
+    cluster?.answers("archive complete", () => archive.completeHere());
     const { iterations } = config.auth;
     const parts: ContextParts = {
       iterations,
@@ -207,8 +228,9 @@ export class Server {
       router,
       requests,
       turns: new KeyedTurns(),
+      news: new NodeNews((topic, news) => registry.nodes.tell(topic, news)),
       routes: http.routes,
-      archive: new ServerArchive(archiveIds, messageLog, references),
+      archive,
       webAddress: (domain) => this.#webAddress(domain),
       localWebAddress: (domain) => this.#localWebAddress(domain),
       dataFolder: config.data,
@@ -225,7 +247,8 @@ export class Server {
       delivery.lost(stanza),
     );
     this.#undo.push(() => binder.endHibernating());
-    const hosts = await streamHosts(config, domains, storage, cache, inbound, binder);
+    const resumption = cluster && new Resumption(cluster, binder);
+    const hosts = await streamHosts(config, domains, storage, cache, inbound, binder, resumption);
     if (cluster) {
       // Before the first client: who is where has to be known.
       await cluster.start({
@@ -237,6 +260,7 @@ export class Server {
         gone: (node) => drains.gone(node),
         left: (resource) => void this.#left(resource),
         inherit: (_node, slot) => new ReferenceLog(storage.archive, slot, storageLog).written(),
+        told: (topic, news) => parts.news.told(topic, news),
         forget: (jid) => cache.forgetHere(jid),
         answer: (iq) => void requests.settle(iq),
         fenced: () => this.onFenced(),
@@ -248,13 +272,19 @@ export class Server {
       for (const stream of this.#streams) stream.connection.rest();
     }, REST_EVERY);
     this.#undo.push(() => clearInterval(resting));
+    if (this.sources) return;
     const control = new ControlServer(
       controlPath(config.data),
-      (request) => handleControl(this.accounts, request),
+      (request) => this.control(request),
       log.child({ area: "control" }),
     );
     await control.start();
     this.#undo.push(() => control.stop());
+  }
+
+  /** What a `sluice` command asks for. @throws AdminError */
+  control(request: ControlRequest): Promise<unknown> {
+    return handleControl(this.accounts, request);
   }
 
   /** A node died, and this one has taken over: its sessions are gone, which nobody else will tell. */
@@ -326,7 +356,7 @@ export class Server {
       tls,
     };
     const log = this.log.child({ area: "c2s" });
-    for (const { type, host, port } of config.listen) {
+    for (const [index, { type, host, port }] of config.listen.entries()) {
       const isWeb = type === "http" || type === "https";
       const accept = (socket: Socket) => {
         if (isWeb) http.accept(socket, type === "https");
@@ -335,7 +365,8 @@ export class Server {
       const { maxConnections, maxConnectionsPerAddress } = config.stream;
       const exempt = isWeb ? (address: string) => http.peers.isTrusted(address) : undefined;
       const bounds = { maxConnections, maxConnectionsPerAddress, exempt };
-      const listener = new Listener({ type, host, port, ...bounds }, accept);
+      const source = this.sources?.[index];
+      const listener = new Listener({ type, host, port, ...bounds, source }, accept);
       this.listening.push({ type, host, port: await listener.start() });
       this.#closeEntrances.push(() => listener.stop());
     }
@@ -382,6 +413,7 @@ async function streamHosts(
   cache: AccountCache,
   inbound: Inbound,
   binder: Binder,
+  resumption: Resumption | undefined,
 ): Promise<StreamHosts> {
   const { auth, session, stream, tls } = config;
   const caps = { maxDepth: stream.maxDepth, maxAttributes: stream.maxAttributes };
@@ -405,6 +437,7 @@ async function streamHosts(
     resumeTimeout: session.resumeTimeout,
     inbound,
     binder,
+    resumption,
     credentials: (jid: Jid) => storage.accounts.credentials(jid),
     account: async (jid: Jid) => cache.find(jid),
   };

@@ -22,14 +22,15 @@ interface Chosen {
 /** What an account wants in its archive: XEP-0441. */
 export class Preferences {
   readonly #store;
-  /** Another node may change them, so they are not remembered for long. */
+  /** Another node that changes them tells so, but may not reach this one: they are not remembered for long. */
   readonly #known = new LRUCache<number, Chosen>({ max: 10_000, ttl: 60_000 });
 
   constructor(
-    private readonly ctx: Pick<PluginContext, "store" | "storage">,
+    private readonly ctx: Pick<PluginContext, "store" | "storage" | "tellOthers" | "onTold">,
     private readonly standard: Policy,
   ) {
     this.#store = ctx.store<Chosen>("preferences");
+    ctx.onTold((accountId) => this.#known.delete(accountId as number));
   }
 
   /** Whether messages to or from `peer` go into the account's archive. A promise only where something has to be asked. */
@@ -57,6 +58,7 @@ export class Preferences {
     };
     await this.#store.set(account, "chosen", chosen);
     this.#known.set(account.id, chosen);
+    this.ctx.tellOthers(account.id);
   }
 
   /** XEP-0441 §2.3 */

@@ -35,8 +35,8 @@ export class Notifier {
   ) {}
 
   /** A client of the account said something. */
-  seen(account: Account): void {
-    if (this.#unseen.size > 0) this.#unseen.delete(account.jid.text);
+  seen(account: string): void {
+    if (this.#unseen.size > 0) this.#unseen.delete(account);
   }
 
   /** Tells all services of an account. */

@@ -42,8 +42,15 @@ export class Registrations {
   constructor(
     private readonly ctx: PluginContext,
     private readonly max: number,
+    /** Told whenever something is changed here. */
+    private readonly changed: (accountId: number) => void,
   ) {
     this.#store = ctx.store<Registration>("services");
+  }
+
+  /** Another node has changed what an account has. */
+  forget(accountId: number): void {
+    this.#known.delete(accountId);
   }
 
   async enable(jid: Jid, session: Session | undefined, made: Registration): Promise<void> {
@@ -93,6 +100,11 @@ export class Registrations {
     return this.#ofSession.get(session) ?? [];
   }
 
+  /** What a session has registered on another node, where it was before. */
+  arrived(session: Session, keys: readonly string[]): void {
+    if (keys.length > 0) this.#ofSession.set(session, new Set(keys));
+  }
+
   async #read(account: Account): Promise<Registered> {
     const found = new Map<string, Registration>();
     for (const key of await this.#store.keys(account, this.max)) {
@@ -116,6 +128,7 @@ export class Registrations {
         return await work();
       } finally {
         this.#known.delete(account.id);
+        this.changed(account.id);
       }
     });
   }

@@ -1,7 +1,7 @@
 import { accessSync, constants } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { type Browser, chromium, type Page } from "playwright-core";
+import { type Browser, chromium, type Locator, type Page } from "playwright-core";
 
 const PROGRAM = "/usr/bin/chromium";
 const SHOTS = "spec/browser/shots";
@@ -41,13 +41,18 @@ export class WatchedPage {
   readonly origins = new Set<string>();
   /** Paths of all requests. */
   readonly paths = new Set<string>();
+  /** Addresses of all WebSockets. */
+  readonly sockets = new Set<string>();
   /** What the Content Security Policy stopped, and scripts that failed. */
   readonly troubles: string[] = [];
 
   private constructor(readonly page: Page) {
     page.setDefaultTimeout(PATIENCE);
     page.on("request", (request) => this.#note(request.url()));
-    page.on("websocket", (socket) => this.#note(socket.url().replace(/^ws/, "http")));
+    page.on("websocket", (socket) => {
+      this.sockets.add(socket.url());
+      this.#note(socket.url().replace(/^ws/, "http"));
+    });
     page.on("console", (message) => {
       if (/Content Security Policy/.test(message.text())) this.troubles.push(message.text());
     });
@@ -57,8 +62,45 @@ export class WatchedPage {
     });
   }
 
-  static async open(browser: Browser): Promise<WatchedPage> {
-    return new WatchedPage(await browser.newPage({ viewport: { width: 1100, height: 640 }, locale: "en" }));
+  /** @param script runs in the page before anything of its own. */
+  static async open(browser: Browser, script = ""): Promise<WatchedPage> {
+    const page = await browser.newPage({
+      viewport: { width: 1100, height: 640 },
+      locale: "en",
+      // Of a certificate that the server made itself; nothing is asked of anybody else.
+      ignoreHTTPSErrors: true,
+    });
+    await page.addInitScript(script);
+    return new WatchedPage(page);
+  }
+
+  /** On the form that is shown. */
+  async logIn(name: string, password: string): Promise<void> {
+    await this.page.fill("input[name=jid]", name);
+    await this.page.fill("input[name=password]", password);
+    await this.page.click("#converse-login button[type=submit]");
+  }
+
+  /** The messages that are shown. */
+  messages(): Locator {
+    return this.page.locator("converse-chat-message");
+  }
+
+  /** The last of them with a text. */
+  said(text: string): Locator {
+    return this.messages().filter({ hasText: text }).last();
+  }
+
+  /** In the chat that is open. */
+  async say(text: string): Promise<void> {
+    const field = this.page.locator("textarea.chat-textarea");
+    await field.fill(text);
+    await field.press("Enter");
+  }
+
+  /** To whom the chat that is open is with. */
+  async sendFile(file: { name: string; mimeType: string; buffer: Buffer }): Promise<void> {
+    await this.page.locator("input[type=file]").first().setInputFiles(file);
   }
 
   /** Keeps a picture of it in shots/. */

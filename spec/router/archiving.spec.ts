@@ -55,7 +55,16 @@ describe("What is routed", () => {
     const archiving = new Archiving(domains, registry, accounts, new ArchiveIds(Buffer.alloc(16)));
     const { messages } = storage;
     const drains = new Drains(registry, messages, log, silentLog, archiving);
-    const offline = new OfflineStorage(accounts, messages, log, drains, 100, silentLog, archiving);
+    const offline = new OfflineStorage(
+      accounts,
+      messages,
+      log,
+      drains,
+      100,
+      silentLog,
+      archiving,
+      registry.nodes,
+    );
     for (const domain of domains.values()) offline.serve(domain);
     const requests = new Requests();
     const delivery = new Delivery(registry, accounts, log, drains, offline, requests, archiving);

@@ -4,7 +4,7 @@ import { ClientSession, type Outlet } from "../../src/session/client-session.js"
 import { Managed } from "../../src/session/managed.js";
 import type { Receipt } from "../../src/session/session.js";
 import { xml } from "../../src/xml/element.js";
-import type { StreamError } from "../../src/xmpp/errors.js";
+import { StreamError } from "../../src/xmpp/errors.js";
 import { Jid } from "../../src/xmpp/jid.js";
 import { Stanza } from "../../src/xmpp/stanza.js";
 import { silentLog } from "../support/silent-log.js";
@@ -27,6 +27,10 @@ class Stream implements Outlet {
 
   close(error?: StreamError): void {
     this.closed.push(error);
+  }
+
+  supersede(): void {
+    this.close(new StreamError("conflict"));
   }
 
   get bodies(): string[] {

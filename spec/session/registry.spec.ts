@@ -34,6 +34,7 @@ describe("The registry", () => {
         sent.push(text);
       },
       close: () => undefined,
+      supersede: () => undefined,
       standalone: false,
       secure: true,
       log: silentLog,

@@ -20,6 +20,7 @@ function text(from: Jid, to: Jid, said: string) {
 class Moody {
   refuses = false;
   adds = 0;
+  onAdd: (() => void) | undefined;
   readonly archive: ArchiveRepository;
 
   constructor({ archive }: Storage) {
@@ -34,6 +35,7 @@ class Moody {
       clear: (limit) => archive.clear(limit),
       add: async (references, mark) => {
         this.adds += 1;
+        this.onAdd?.();
         if (this.refuses) throw new Error("disk full");
         return archive.add(references, mark);
       },
@@ -133,6 +135,34 @@ describe("The archive behind the message log", () => {
     await references.written();
     assert.equal((await found()).length, 25);
     assert.equal(moody.adds, 3);
+  });
+
+  it("writes full groups by itself and leaves the rest to gather, until somebody asks", async () => {
+    const references = referenceLog({ batch: 10 });
+    await references.written();
+    const log = messageLog(references);
+    for (let i = 0; i < 25; i++) say(log, `${i}`);
+    await log.flushed();
+    while ((await found()).length < 20) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(moody.adds, 2);
+    await references.written();
+    assert.equal(moody.adds, 3);
+    assert.equal((await found()).length, 25);
+  });
+
+  it("comes to an end for somebody who asks while more and more are added", async () => {
+    const references = referenceLog({ batch: 10 });
+    await references.written();
+    const log = messageLog(references);
+    const asked = Array.from({ length: 5 }, (_, i) => say(log, `${i}`));
+    await log.flushed();
+    // With each group that is written another one comes, so that there is always one that waits.
+    moody.onAdd = () => references.add({ id: asked[4].id, archives: received() });
+    await references.written();
+    assert.deepEqual(
+      await found(),
+      asked.map(({ id }) => id),
+    );
   });
 
   it("writes them by itself after a while", async () => {

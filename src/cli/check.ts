@@ -1,29 +1,25 @@
-import type { LoadedConfig } from "../config/loader.js";
-import { validatePlugins } from "../config/plugin-options.js";
+import type { ConfigReading } from "../config/loader.js";
+import { ConfigError } from "../config/problem.js";
 import type { Config } from "../config/schema.js";
 import { SetupError } from "../config/setup-error.js";
-import { pluginNames } from "../plugin/chosen.js";
-import { loadPlugins, schemasOf } from "../plugin/host.js";
 import { loadCertificates } from "../transport/certificates.js";
 
-/** Says that the configuration is right; what is wrong is thrown. @throws ConfigError, SetupError */
-export async function checkConfig(loaded: LoadedConfig): Promise<void> {
-  const notices = [...loaded.warnings];
-  const mistakes = [
-    await mistakeOf(async () => {
-      validatePlugins(loaded, schemasOf(await loadPlugins(pluginNames(loaded.config))));
-    }),
-    ...(await Promise.all(
-      withCertificates(loaded.config).map((one) =>
-        mistakeOf(async () => {
-          await loadCertificates(one, (sentence) => notices.push(sentence));
-        }),
-      ),
-    )),
-  ].filter((message) => message !== undefined);
+/** Says that the configuration is right; what is wrong is thrown. @throws SetupError */
+export async function checkConfig({ config, problems, warnings, file }: ConfigReading): Promise<void> {
+  const notices = [...warnings];
+  const certificates = config ? withCertificates(config) : [];
+  const mistakes = await Promise.all(
+    certificates.map((one) =>
+      mistakeOf(async () => {
+        await loadCertificates(one, (sentence) => notices.push(sentence));
+      }),
+    ),
+  );
+  if (problems.length > 0) mistakes.unshift(new ConfigError(problems).message);
   for (const notice of notices) console.error(notice);
-  if (mistakes.length > 0) throw new SetupError(mistakes.join("\n"));
-  console.log(`${loaded.file ?? "The default configuration"} is right.`);
+  const wrong = mistakes.filter((message) => message !== undefined);
+  if (wrong.length > 0) throw new SetupError(wrong.join("\n"));
+  console.log(`${file ?? "The default configuration"} is right.`);
 }
 
 /** One configuration for each domain whose certificate must be there; nothing is made while checking. */

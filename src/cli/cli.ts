@@ -3,7 +3,7 @@ import { Command, CommanderError } from "commander";
 import { AdminError } from "../admin/admin-error.js";
 import { SetupError } from "../config/setup-error.js";
 import { version } from "../version.js";
-import { configOf, configReader } from "./config.js";
+import { completeConfigOf, configReader, configReadingOf, sourceArguments } from "./config.js";
 import { type ExitCode, exitCodes } from "./exit-codes.js";
 import { addUserCommands } from "./user-commands.js";
 
@@ -38,28 +38,34 @@ function program(): Command {
     )
     .action(async (_options, command: Command) => {
       const { startServer } = await import("./start.js");
-      await startServer(await configReader(command));
+      await startServer(await configReader(command), () => sourceArguments(command));
+    });
+  sluice
+    .command("worker <slot>", { hidden: true })
+    .action(async (slot: string, _options, command: Command) => {
+      const { runWorker } = await import("./worker.js");
+      await runWorker(Number(slot), await configReader(command));
     });
   sluice
     .command("check")
     .description("check the configuration without starting")
     .action(async (_options, command: Command) => {
       const { checkConfig } = await import("./check.js");
-      await checkConfig(await configOf(command));
+      await checkConfig(await configReadingOf(command));
     });
   sluice
     .command("hooks")
     .description("list every hook point, who runs there, in order")
     .action(async (_options, command: Command) => {
       const { listHooks } = await import("./hooks.js");
-      await listHooks(await configOf(command));
+      await listHooks(await completeConfigOf(command));
     });
   sluice
     .command("script <file...>")
     .description("run scripted conversations (.scs) against a server made for the purpose")
     .action(async (files: string[], _options, command: Command) => {
       const { runScripts } = await import("./script.js");
-      await runScripts(files, await configOf(command));
+      await runScripts(files, await completeConfigOf(command));
     });
   addUserCommands(sluice);
   return sluice;

@@ -26,7 +26,7 @@ export function reloadAtHangUp(
 
 async function reload(server: Server, read: ReadConfig, before: Config, log: RootLogger): Promise<void> {
   try {
-    const { config, warnings } = read();
+    const { config, warnings } = await read();
     for (const warning of warnings) log.warn(warning);
     await server.reload(config);
     log.setLevels(config.log);

@@ -30,10 +30,10 @@ export function addUserCommands(sluice: Command): void {
     });
   user
     .command("delete <jid>")
-    .description("remove an account, its contacts and messages, and end its sessions")
+    .description("remove an account with all that is kept for it, tell its contacts, and end its sessions")
     .action(async (jid: string, _options, command: Command) => {
       const { deleteUser } = await import("./user.js");
-      await deleteUser((await configOf(command)).config, jid);
+      await deleteUser(await configOf(command), jid);
     });
   user
     .command("list [domain]")

@@ -1,7 +1,8 @@
 /** What the `sluice user` commands do. The address is looked at before anybody is asked for a password. */
 import { accountAddress } from "../admin/account-address.js";
+import type { LoadedConfig } from "../config/loader.js";
 import type { Config } from "../config/schema.js";
-import { withAccounts, withStoredAccounts } from "./accounts.js";
+import { removeAccount, withAccounts, withStoredAccounts } from "./accounts.js";
 import { askPassword, type PasswordOptions } from "./password.js";
 
 /** @throws AdminError, SetupError */
@@ -21,9 +22,9 @@ export async function changePassword(config: Config, text: string, options: Pass
 }
 
 /** @throws AdminError, SetupError */
-export async function deleteUser(config: Config, text: string): Promise<void> {
-  const jid = ownAddress(config, text);
-  await withAccounts(config, (accounts) => accounts.remove(jid));
+export async function deleteUser(loaded: LoadedConfig, text: string): Promise<void> {
+  const jid = ownAddress(loaded.config, text);
+  await removeAccount(loaded, jid);
   console.log(`Deleted ${jid}.`);
 }
 

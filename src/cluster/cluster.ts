@@ -18,6 +18,8 @@ import { GivenReceipt, SentReceipts } from "./receipts.js";
 const LANE = "";
 /** ms for another node to answer. */
 const ANSWER = 10_000;
+/** ms for others to write what they have. */
+const FLUSHED = 2000;
 /** ms between two complaints that something is missing. */
 const AGAIN_EVERY = 1000;
 
@@ -36,6 +38,8 @@ export interface ClusterParts {
   messages: MessageRepository;
   /** Resolves when all messages given to the store so far are there. */
   flushed(): Promise<void>;
+  /** Another node has given a message this id: what this one takes from now on comes after it. */
+  follow(messageId: number): void;
   /** A message that another node gave to this one and cannot be told of any more was delivered. */
   settle(message: { account: Account; id: number }): void;
   options: ClusterOptions;
@@ -60,6 +64,7 @@ export interface ClusterEvents {
   /** What a dead node has not done any more is completed. */
   inherit(node: NodeId, slot: number): Promise<void>;
   forget(account: Jid): void;
+  told(topic: string, news: unknown): void;
   /** The answer to a request of this node's. */
   answer(iq: Stanza): void;
   /** The others have taken this node for dead: it may not go on. */
@@ -106,6 +111,7 @@ export class Cluster implements Nodes {
     });
     this.answers("close", (payload) => this.#closeOwn(payload as CloseRequest));
     this.answers("echo", async () => true);
+    this.answers("flushed", () => parts.flushed());
     this.self = self;
   }
 
@@ -176,6 +182,32 @@ export class Cluster implements Nodes {
     this.#tellAll(["forget", account.bareText]);
   }
 
+  tell(topic: string, news: unknown): void {
+    this.#tellAll(["news", topic, news]);
+  }
+
+  async flushed(): Promise<void> {
+    await this.askAll("flushed", null, FLUSHED);
+  }
+
+  /** Of each other node what it answers; one that refuses or does not answer is left out. */
+  async askAll(kind: string, payload: unknown, deadline?: number): Promise<unknown[]> {
+    const others = this.#members.all().map(({ id }) => this.ask(id, kind, payload, deadline));
+    const settled = await Promise.allSettled(others);
+    return settled.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  }
+
+  /** What becomes of a stanza that is given to another node with an answer of this one's. */
+  lend(node: NodeId, receipt: Receipt): number {
+    return this.#sent.add(node, receipt);
+  }
+
+  /** The other end of `lend`. */
+  borrowed(origin: NodeId, number: number, kept: Receipt["kept"]): Receipt {
+    if (kept) this.#underWay.add(kept.id);
+    return new GivenReceipt(this, origin, number, kept);
+  }
+
   answered(iq: Stanza): boolean {
     // Ids of requests end in the name of the node that asked: router/requests.ts.
     const node = iq.id?.slice(iq.id.lastIndexOf("@") + 1);
@@ -188,10 +220,12 @@ export class Cluster implements Nodes {
    * Asks another node.
    * @returns what it answers; rejects when it refuses, is gone, or does not answer in time
    */
-  ask(node: NodeId, kind: string, payload: unknown): Promise<unknown> {
+  ask(node: NodeId, kind: string, payload: unknown, deadline = ANSWER): Promise<unknown> {
     const peer = this.#members.get(node);
     if (!peer) return Promise.reject(new Error(`there is no node ${node}`));
-    return this.#questions.ask(node, ANSWER, (number) => peer.link.put(["ask", number, kind, payload], 1000));
+    return this.#questions.ask(node, deadline, (number) =>
+      peer.link.put(["ask", number, kind, payload], 1000),
+    );
   }
 
   /** Resolves with ms to there and back when a node has handled all that it was told before. */
@@ -335,6 +369,9 @@ export class Cluster implements Nodes {
       case "iq":
         this.#events.answer(stanzaOf("iq", item[1], undefined, item[2]));
         return;
+      case "news":
+        this.#events.told(item[1], item[2]);
+        return;
       case "gone":
         this.#members.isGone(item[1]);
         return;
@@ -351,6 +388,7 @@ export class Cluster implements Nodes {
 
   #given(item: Extract<Item, ["stanza", ...unknown[]]>, origin: NodeId): void {
     const [, kind, attrs, inner, targets, number, accountId, messageId] = item;
+    if (messageId !== 0) this.parts.follow(messageId);
     for (const target of targets) {
       const [fullText, to] = typeof target === "string" ? [target, target] : target;
       const full = Jid.parse(fullText);
@@ -359,8 +397,7 @@ export class Cluster implements Nodes {
       else {
         const kept =
           messageId === 0 ? undefined : { account: { id: accountId, jid: full.bare }, id: messageId };
-        if (kept) this.#underWay.add(messageId);
-        this.#events.given(full, stanza, new GivenReceipt(this, origin, number, kept), origin);
+        this.#events.given(full, stanza, this.borrowed(origin, number, kept), origin);
       }
     }
   }

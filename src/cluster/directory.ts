@@ -19,6 +19,7 @@ export class Directory {
     registry.listen({
       changed: (before, after) => {
         if (after?.node === self) announce(["row", rowOf(after)]);
+        else if (before?.node === self && after) announce(["moved", before.jid.text, after.node]);
         else if (before?.node === self && !after) announce(["end", before.jid.text]);
       },
     });

@@ -53,6 +53,8 @@ export type Item =
   /** An iq that answers a request of yours. */
   | ["iq", Attrs, string]
   | ["gone", string]
+  /** What a part of the server tells itself on another node. */
+  | ["news", string, unknown]
   /** Bare JID. */
   | ["forget", string];
 

@@ -66,11 +66,22 @@ export function beatsOftenEnough(
 }
 
 export function clusterShares(
-  config: Partly<{ cluster: Partly<{ adapter: string }>; storage: Partly<{ client: string }> }>,
+  config: Partly<{
+    cluster: Partly<{ adapter: string; workers: number }>;
+    storage: Partly<{ client: string }>;
+  }>,
   context: z.RefinementCtx,
 ): void {
-  const adapter = config?.cluster?.adapter;
-  if (adapter === undefined || adapter === "memory" || config?.storage?.client !== "sqlite") return;
+  if (config?.storage?.client !== "sqlite") return;
+  const { adapter = "memory", workers = 1 } = config.cluster ?? {};
+  if (workers > 1) {
+    report(
+      context,
+      ["storage", "client"],
+      `expected postgres or mysql: the workers of a server (cluster.workers is ${workers}) share one database`,
+    );
+  }
+  if (adapter === "memory") return;
   report(
     context,
     ["storage", "client"],

@@ -27,6 +27,7 @@ import {
   size,
   text,
   webAddress,
+  workerCount,
 } from "./values.js";
 
 const SECOND = 1000;
@@ -353,6 +354,11 @@ const cluster = section({
     .record(z.string(), z.unknown())
     .prefault({})
     .describe("Options of the adapter, such as url: see docs/cluster.md."),
+  workers: scalar("a number of processes from 1 to 256, or auto", workerCount)
+    .prefault(1)
+    .describe(
+      "Processes that share the ports of this server, each a node that uses one core; auto: as many as there are cores.",
+    ),
   beat: duration({ min: 50, max: MINUTE })
     .prefault("1s")
     .describe("How often a node shows that it is there, where it says nothing else."),

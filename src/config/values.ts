@@ -5,6 +5,7 @@
  * Defaults are given with `.prefault(…)`, in the form the admin would write, so that documentation can show them.
  */
 import { isIP } from "node:net";
+import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { domainToASCII } from "node:url";
 import * as z from "zod";
@@ -75,6 +76,14 @@ export function network(value: unknown): string | undefined {
   const version = isIP(address ?? "");
   if (version === 0) return undefined;
   return Number(bits ?? 0) <= (version === 4 ? 32 : 128) ? (value as string) : undefined;
+}
+
+/** For `scalar`: how many processes. */
+export function workerCount(value: unknown): number | undefined {
+  if (value === "auto") return availableParallelism();
+  return Number.isSafeInteger(value) && Number(value) >= 1 && Number(value) <= 256
+    ? Number(value)
+    : undefined;
 }
 
 /** For `scalar`: the origin of an https address, without a slash at its end. */

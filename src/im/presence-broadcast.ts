@@ -25,6 +25,8 @@ export class Broadcast {
     const priority = priorityOf(presence);
     const isInitial = session.resource.presence === undefined;
     this.ctx.sessions.update(session, { presence, priority });
+    // At once, before what waited for it: §4.2.2 has the sender's own resources, it among them, hear of it too.
+    session.send(presence.withTo(session.account.jid));
     const entries = await this.#send(session, presence);
     if (isInitial) await this.#welcome(session, entries);
   }
@@ -75,10 +77,19 @@ export class Broadcast {
     const { entries, routes } = await inRosterTurn(this.ctx, account, async () => {
       const entries = await this.#contacts(session);
       const subscribers = entries.filter(hasFrom).map((entry) => entry.jid);
-      return { entries, routes: this.#tellAll(presence, [account, ...subscribers]) };
+      this.#tellOwn(session, presence);
+      return { entries, routes: this.#tellAll(presence, subscribers) };
     });
     await routes;
     return entries;
+  }
+
+  /** The account's other available resources. */
+  #tellOwn(session: Session, presence: Stanza): void {
+    for (const resource of this.ctx.sessions.of(session.jid)) {
+      if (!resource.presence || resource.jid.equals(session.jid)) continue;
+      this.ctx.sessions.send(resource, presence.withTo(session.account.jid));
+    }
   }
 
   async #contacts(session: Session): Promise<readonly RosterEntry[]> {

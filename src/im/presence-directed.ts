@@ -1,4 +1,4 @@
-import { type Jid, type Session, StanzaError } from "../plugin/api.js";
+import { Jid, type Session, StanzaError } from "../plugin/api.js";
 
 /** Beside the plugin, so that its reload forgets nobody. */
 const lists = new WeakMap<Session, Map<string, Jid>>();
@@ -28,6 +28,15 @@ export class DirectedPresence {
 
   has(session: Session, to: Jid): boolean {
     return lists.get(session)?.has(to.text) ?? false;
+  }
+
+  /** For another node. */
+  pack(session: Session): string[] {
+    return this.take(session).map((jid) => jid.text);
+  }
+
+  unpack(session: Session, packed: readonly string[]): void {
+    lists.set(session, new Map(packed.map((text) => [text, Jid.parse(text)])));
   }
 
   /** Empties a session's list. */

@@ -35,6 +35,12 @@ export const presence = definePlugin<PresenceOptions>({
       PRIORITY,
     );
     ctx.hook("session:unbound", ({ session }) => outbound.ended(session), PRIORITY);
+    ctx.hook("session:leaving", ({ session, notes }) => {
+      notes.presence = directed.pack(session);
+    });
+    ctx.hook("session:arrived", ({ session, notes }) => {
+      directed.unpack(session, (notes.presence ?? []) as string[]);
+    });
     ctx.hook("session:lost", ({ resource }) => outbound.lost(resource), PRIORITY);
     ctx.hook(
       "stanza:deliver",

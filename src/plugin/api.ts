@@ -170,6 +170,14 @@ export interface PluginContext {
   request(iq: Stanza, timeout: number): Promise<Stanza>;
   /** Runs `work` when all earlier work for the same key on this node is done. */
   inTurn<T>(key: string, work: () => Promise<T>): Promise<T>;
+  /**
+   * Tells this plugin of this domain on all other nodes, such as that something it remembers has changed. A node that
+   * joins later is not told.
+   * @param news what JSON can say
+   */
+  tellOthers(news: unknown): void;
+  /** Is given what `tellOthers` told on another node. */
+  onTold(fn: (news: unknown) => void): void;
   /** Values of a plugin's own, by key, for an account or (undefined) for the domain. */
   store<T>(name: string): KeyValueStore<T>;
   onStop(fn: () => void | Promise<void>): void;

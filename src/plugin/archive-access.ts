@@ -14,6 +14,8 @@ export class ServerArchive implements ArchiveAccess {
     private readonly ids: ArchiveIds,
     private readonly messages: Pick<MessageLog, "flushed">,
     private readonly references: Pick<ReferenceLog, "written">,
+    /** The same on all other nodes. */
+    private readonly others: () => Promise<unknown> = async () => undefined,
   ) {}
 
   nameOf(account: Account, id: number): string {
@@ -25,6 +27,11 @@ export class ServerArchive implements ArchiveAccess {
   }
 
   async complete(): Promise<void> {
+    await Promise.all([this.completeHere(), this.others()]);
+  }
+
+  /** All that this node was given is in the database. */
+  async completeHere(): Promise<void> {
     await this.messages.flushed();
     await this.references.written();
   }

@@ -23,6 +23,7 @@ import type {
   PluginContext,
 } from "./api.js";
 import type { KeyedTurns } from "./keyed-turns.js";
+import type { NodeNews } from "./node-news.js";
 
 /** What the server hands to every plugin. */
 export interface ContextParts {
@@ -33,6 +34,7 @@ export interface ContextParts {
   router: Router;
   requests: Requests;
   turns: KeyedTurns;
+  news: NodeNews;
   routes: HttpRoutes;
   archive: ArchiveAccess;
   webAddress(domain: string): string | undefined;
@@ -150,6 +152,18 @@ export class DomainContext implements PluginContext {
 
   request(iq: Stanza, timeout: number): Promise<Stanza> {
     return this.parts.requests.ask(iq, timeout, (asked) => this.route(asked));
+  }
+
+  tellOthers(news: unknown): void {
+    this.parts.news.tell(this.#topic, news);
+  }
+
+  onTold(fn: (news: unknown) => void): void {
+    this.onStop(this.parts.news.listen(this.#topic, fn));
+  }
+
+  get #topic(): string {
+    return `${this.host.name}/${this.name}`;
   }
 
   inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {

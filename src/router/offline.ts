@@ -1,6 +1,7 @@
 import { LRUCache } from "lru-cache";
 import type { HookMap, Hooks } from "../hooks.js";
 import type { Logger } from "../log.js";
+import type { Nodes } from "../session/registry.js";
 import type { AccountCache } from "../storage/account-cache.js";
 import type { MessageLog } from "../storage/message-log.js";
 import type { Account, MessageRepository } from "../storage/types.js";
@@ -28,6 +29,7 @@ export class OfflineStorage {
     private readonly maxMessages: number,
     private readonly logger: Logger,
     private readonly archiving: Archiving,
+    private readonly nodes: Pick<Nodes, "flushed">,
   ) {}
 
   serve(domain: Domain): void {
@@ -68,7 +70,7 @@ export class OfflineStorage {
     let count = this.#counts.get(account.id);
     // Counted anew before anybody is refused: what was fetched meanwhile has made room.
     if (count === undefined || count >= this.maxMessages) {
-      await this.log.flushed();
+      await Promise.all([this.log.flushed(), this.nodes.flushed()]);
       count = await this.messages.count(account, this.maxMessages);
     }
     if (count >= this.maxMessages) {

@@ -6,7 +6,8 @@ import { StanzaError, StreamError } from "../xmpp/errors.js";
 import { type Jid, JidError } from "../xmpp/jid.js";
 import type { Stanza } from "../xmpp/stanza.js";
 import { ClientSession, type Outlet } from "./client-session.js";
-import type { Managed } from "./managed.js";
+import { type Luggage, pack, type ReceiptDesk, unpack } from "./handover.js";
+import type { Managed, ManagedOptions, ManagedOutlet } from "./managed.js";
 import type { Registry } from "./registry.js";
 
 export interface BinderOptions {
@@ -109,7 +110,7 @@ export class Binder {
     }
   }
 
-  /** The session that an account may resume under an id; its timer is stopped. It is to be attached to a stream at once. */
+  /** The session that an account may resume under an id, where it is on this node; its timer is stopped. It is to be attached to a stream at once. */
   resume(id: string, account: Account): ClientSession | undefined {
     const known = this.#resumable.get(id);
     // Whoever else knows the id is not told that it exists.
@@ -117,6 +118,60 @@ export class Binder {
     clearTimeout(known.timer);
     known.session.onClosedWhileDetached = undefined;
     return known.session;
+  }
+
+  /**
+   * The session is wanted by another node, to which its client has come back.
+   * @param h what the client acknowledges
+   * @returns undefined when it is not here, or not that account's; what the client is to be told when `h` is too high
+   */
+  async giveAway(
+    id: string,
+    account: Jid,
+    h: number,
+    node: string,
+    desk: ReceiptDesk,
+  ): Promise<Luggage | { tooHigh: number } | undefined> {
+    const known = this.#resumable.get(id);
+    if (!known?.session.account.jid.equals(account)) return undefined;
+    const { session, hooks } = known;
+    const managed = session.managed as Managed;
+    clearTimeout(known.timer);
+    session.onClosedWhileDetached = undefined;
+    // The old connection may seem alive (§5): it is told, and what it still brings is not read any more.
+    session.supersede();
+    // What it brought is stored first, so that the client learns the whole truth and sends nothing twice.
+    await managed.handled.caughtUp();
+    if (this.#resumable.get(id) !== known) return undefined;
+    if (!managed.acknowledge(h)) {
+      void this.unbind(session, hooks, "acknowledged too much");
+      return { tooHigh: managed.unacked.sent };
+    }
+    this.#resumable.delete(id);
+    const luggage = await pack(session, managed, hooks, node, desk);
+    this.registry.handOver(session, node);
+    return luggage;
+  }
+
+  /** A session that another node has given away goes on here. */
+  async takeIn(
+    luggage: Luggage,
+    id: string,
+    account: Account,
+    from: string,
+    hooks: Hooks,
+    outlet: Outlet & ManagedOutlet,
+    options: ManagedOptions,
+    desk: ReceiptDesk,
+  ): Promise<ClientSession> {
+    const { node } = this.registry;
+    const session = unpack(luggage, id, account, from, node, hooks, outlet, options, this.lost, desk);
+    const arrived = hooks.fire("session:arrived", { session, notes: luggage.notes });
+    if (arrived instanceof Promise) await arrived;
+    this.registry.withdrawn(session.jid, from);
+    this.registry.add(session);
+    this.allowResumption(session, hooks);
+    return session;
   }
 
   /** The server stops: nobody will come back to these. */

@@ -6,6 +6,7 @@ import type { Jid } from "../xmpp/jid.js";
 import type { Stanza } from "../xmpp/stanza.js";
 import type { Managed } from "./managed.js";
 import { NO_FLAGS, type Receipt, type Resource, type Session, type Valve } from "./session.js";
+import type { Sent } from "./unacked.js";
 
 /** Where a session's stanzas leave: its stream. */
 export interface Outlet {
@@ -15,6 +16,8 @@ export interface Outlet {
   readonly standalone: boolean;
   readonly secure: boolean;
   readonly log: Logger;
+  /** The session goes on elsewhere: the stream has nothing to do with it any more. */
+  supersede(): void;
 }
 
 export class ClientSession implements Session {
@@ -114,6 +117,22 @@ export class ClientSession implements Session {
     this.#stream = stream;
     this.#outlet = stream;
     return before;
+  }
+
+  /** The client has come back elsewhere: its stream ends without it. */
+  supersede(): void {
+    const before = this.#outlet;
+    this.detach();
+    before?.supersede();
+  }
+
+  /** It goes on elsewhere. @returns what was not acknowledged, in order; from now on nothing can be sent here. */
+  takeAll(): Sent[] {
+    const left = this.managed?.end() ?? [];
+    this.#outlet = undefined;
+    this.#over = true;
+    this.everybodyWasTold();
+    return left;
   }
 
   /** From now on nothing can be sent; what was not acknowledged goes back to where it came from. */

@@ -26,10 +26,11 @@ export class Ticket {
  * durable, or by its nature need not be kept, and all before it count.
  */
 export class Handled {
-  /** The value of `h`: wraps at 2^32. */
-  h = 0;
   readonly #open: Ticket[] = [];
   #waiting: { left: number; resolve: () => void }[] = [];
+
+  /** @param h wraps at 2^32. */
+  constructor(public h = 0) {}
 
   /** A stanza was received. Its first hold is to be released when it has been routed. */
   begin(): Ticket {

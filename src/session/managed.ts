@@ -29,9 +29,9 @@ export interface ManagedOutlet {
 /** The state of stream management of one session, whichever stream it has at the moment: XEP-0198. */
 export class Managed {
   /** Unguessable: who knows it and the account's password may resume. */
-  readonly id = randomBytes(18).toString("base64url");
-  readonly handled = new Handled();
-  readonly unacked = new Unacked();
+  readonly id: string;
+  readonly handled: Handled;
+  readonly unacked: Unacked;
   #outlet: ManagedOutlet | undefined;
   #asked = false;
   #timer: NodeJS.Timeout | undefined;
@@ -42,7 +42,12 @@ export class Managed {
     readonly options: ManagedOptions,
     readonly resumeTimeout: number,
     outlet: ManagedOutlet,
+    /** A session that was elsewhere before. */
+    before?: Pick<Managed, "id" | "handled" | "unacked">,
   ) {
+    this.id = before?.id ?? randomBytes(18).toString("base64url");
+    this.handled = before?.handled ?? new Handled();
+    this.unacked = before?.unacked ?? new Unacked();
     this.#outlet = outlet;
   }
 

@@ -26,6 +26,9 @@ export interface Nodes {
   room(node: string): Promise<void> | undefined;
   /** The message is being given to a session of this node already, on another node's behalf. */
   isUnderWay(messageId: number): boolean;
+  tell(topic: string, news: unknown): void;
+  /** Resolves when what the others had to write by now is in the database, or they do not say so soon. */
+  flushed(): Promise<void>;
   /** Tells all others to forget what they know of an account. */
   forget(account: Jid): void;
   /** An answer that nobody waits for here may be for another node, whose name is in its id. */
@@ -45,6 +48,8 @@ export function alone(node: string): Nodes {
     stored: never,
     room: never,
     isUnderWay: () => false,
+    tell: () => undefined,
+    flushed: async () => undefined,
     forget: () => undefined,
     answered: () => false,
   };
@@ -158,6 +163,13 @@ export class Registry implements Sessions {
     const row = this.of(full).find((one) => one.node === node && one.jid.resource === full.resource);
     if (row) this.#put(row, undefined);
     return row;
+  }
+
+  /** A session of this node goes on on another one. */
+  handOver(session: ClientSession, node: string): void {
+    if (!this.#holds(session)) return;
+    this.#local -= 1;
+    this.#put(session.resource, { ...session.resource, node, session: undefined });
   }
 
   /** All rows of another node. */

@@ -29,6 +29,11 @@ export class Unacked {
     return this.#bytes;
   }
 
+  /** The number of all that were acknowledged so far, wrapped. */
+  get acknowledged(): number {
+    return this.#acked;
+  }
+
   /** The number of all stanzas sent so far, wrapped. */
   get sent(): number {
     return (this.#acked + this.#queue.length) % WRAP;

@@ -30,6 +30,12 @@ export class MessageIds {
     return (this.#tick - count) * SLOTS + this.slot * COUNTS + count;
   }
 
+  /** Another node has given this id: those that come now are behind it. */
+  follow(id: number): void {
+    const tick = (Math.floor(id / (SLOTS * COUNTS)) + 1) * COUNTS - 1;
+    if (tick > this.#tick) this.#tick = tick;
+  }
+
   /** ms since 1970 at which an id was given. */
   static timeOf(id: number): number {
     return EPOCH + Math.floor(id / (SLOTS * COUNTS));

@@ -60,7 +60,7 @@ export interface MessageLogOptions {
   maxQueuedSize: number;
   /** Rows of one transaction. */
   batch: number;
-  /** ms to gather neighbours before a transaction. What is delivered meanwhile costs no write. */
+  /** ms to gather neighbours before a transaction, unless there are enough. What is delivered meanwhile costs no write. */
   gather: number;
   /** ms before a failed transaction is tried again. */
   retry: number;
@@ -70,7 +70,7 @@ const DEFAULTS: MessageLogOptions = {
   maxQueued: 20_000,
   maxQueuedSize: 64 * 1024 ** 2,
   batch: 400,
-  gather: 3,
+  gather: 5,
   retry: 1000,
 };
 
@@ -210,8 +210,9 @@ export class MessageLog {
   }
 
   async #run(): Promise<void> {
-    await pause(this.#options.gather);
     while (this.#queue.length + this.#settled.length + this.#released.length > 0) {
+      // A transaction costs as much as thirty messages in it.
+      if (this.#queue.length < this.#options.batch && !this.#stopped) await pause(this.#options.gather);
       try {
         await this.#writeGroup();
         await this.#settleGroup();

@@ -21,7 +21,7 @@ export interface ReferenceLogOptions {
   retry: number;
 }
 
-const DEFAULTS: ReferenceLogOptions = { batch: 1000, delay: 1000, maxWaiting: 20_000, retry: 1000 };
+const DEFAULTS: ReferenceLogOptions = { batch: 2000, delay: 1000, maxWaiting: 20_000, retry: 1000 };
 /** Messages read at a time to derive references that were not written. */
 const PAGE = 100;
 
@@ -32,6 +32,10 @@ const PAGE = 100;
  */
 export class ReferenceLog {
   #waiting: ReferredMessage[] = [];
+  /** Messages added so far. */
+  #added = 0;
+  /** So many of them are wanted in the database at once, even where they do not fill a group. */
+  #due = 0;
   /** There are, or may be, messages in the database whose references are neither written nor waiting. */
   #behind = true;
   #running: Promise<void> | undefined;
@@ -51,11 +55,17 @@ export class ReferenceLog {
 
   /** Derives what was not written last time. */
   start(): void {
-    void this.#write().catch(() => this.#later(this.#options.retry));
+    void this.#write().then(
+      () => {
+        if (this.#waiting.length > 0) this.#later(this.#options.delay);
+      },
+      () => this.#later(this.#options.retry),
+    );
   }
 
   /** The message has been written; messages come in the order of their ids. */
   add(message: ReferredMessage): void {
+    this.#added += 1;
     if (this.#waiting.length >= this.#options.maxWaiting) {
       this.#waiting = [];
       this.#behind = true;
@@ -67,8 +77,10 @@ export class ReferenceLog {
 
   /** Resolves when all references of messages added so far are in the database; rejects when it does not take them. */
   async written(): Promise<void> {
+    const due = this.#added;
+    this.#due = due;
     await this.#running;
-    if (this.#behind || this.#waiting.length > 0) await this.#write();
+    if (this.#behind || this.#begun < due) await this.#write();
   }
 
   /** Writes what is left. What cannot be written is derived at the next start. */
@@ -78,11 +90,17 @@ export class ReferenceLog {
     await this.written().catch(() => undefined);
   }
 
+  /** How many of those added wait no more. */
+  get #begun(): number {
+    return this.#added - this.#waiting.length;
+  }
+
   #later(ms: number): void {
     if (this.#stopped || (this.#timer && ms > 0)) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
+      if (ms > 0) this.#due = this.#added;
       this.start();
     }, ms).unref();
   }
@@ -97,7 +115,9 @@ export class ReferenceLog {
   async #run(): Promise<void> {
     try {
       if (this.#behind) await this.#catchUp();
-      while (this.#waiting.length > 0) await this.#writeBatch(this.#waiting.splice(0, this.#options.batch));
+      const { batch } = this.#options;
+      while (this.#waiting.length >= batch || this.#begun < this.#due)
+        await this.#writeBatch(this.#waiting.splice(0, batch));
     } catch (error) {
       // The database knows them all.
       this.#waiting = [];

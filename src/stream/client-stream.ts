@@ -61,6 +61,11 @@ export class ClientStream implements ConnectionHandler, StreamInfo, Outlet, Mana
     this.#deadline = setTimeout(() => this.#tooLate(), unauthenticatedTimeout);
   }
 
+  /** Nothing is sent any more. */
+  get isClosed(): boolean {
+    return this.#phase === "closed";
+  }
+
   get domain(): string {
     return this.settings.domain.name;
   }

@@ -1,4 +1,5 @@
 import type { Credentials } from "../auth/types.js";
+import type { Resumption } from "../cluster/resumption.js";
 import type { Domain } from "../router/domain.js";
 import type { Inbound } from "../router/inbound.js";
 import type { Binder } from "../session/binder.js";
@@ -30,6 +31,8 @@ export interface StreamSettings {
   readonly resumeTimeout: number;
   readonly inbound: Inbound;
   readonly binder: Binder;
+  /** Undefined on a server that is alone. */
+  readonly resumption: Pick<Resumption, "fetch"> | undefined;
   credentials(jid: Jid): Promise<Credentials | undefined>;
   account(jid: Jid): Promise<Account | undefined>;
 }

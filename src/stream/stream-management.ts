@@ -54,12 +54,34 @@ async function resume(element: Element, stream: ClientStream): Promise<void> {
     fail(stream, "unexpected-request");
     return;
   }
-  const session = settings.binder.resume(element.attrs.previd ?? "", account as Account);
-  if (!session) {
-    fail(stream, "item-not-found");
-    return;
+  const id = element.attrs.previd ?? "";
+  const session = settings.binder.resume(id, account as Account) ?? (await fromElsewhere(id, h, stream));
+  if (!session) fail(stream, "item-not-found");
+  else await takeOver(session, h, stream);
+}
+
+/** The session may be on another node. @throws StreamError §6 */
+async function fromElsewhere(
+  id: string,
+  h: number,
+  stream: ClientStream,
+): Promise<ClientSession | undefined> {
+  const { account, settings } = stream;
+  const found = await settings.resumption?.fetch(
+    id,
+    account as Account,
+    h,
+    settings.domain.hooks,
+    stream,
+    settings.managed,
+  );
+  if (found && "tooHigh" in found) throw tooHigh(h, found.tooHigh);
+  // The client went away meanwhile: it may come back once more.
+  if (found && stream.isClosed) {
+    settings.binder.hibernate(found);
+    throw new StreamError("connection-timeout");
   }
-  await takeOver(session, h, stream);
+  return found;
 }
 
 async function takeOver(session: ClientSession, h: number, stream: ClientStream): Promise<void> {
@@ -73,7 +95,7 @@ async function takeOver(session: ClientSession, h: number, stream: ClientStream)
   await managed.handled.caughtUp();
   // This stream, too, may have ended meanwhile, or given the session to the next one.
   if (stream.session !== session) return;
-  if (!managed.acknowledge(h)) throw tooHigh(h, managed);
+  if (!managed.acknowledge(h)) throw tooHigh(h, managed.unacked.sent);
   stream.resumed(session);
   stream.send(xml("resumed", { xmlns: NS_SM, previd: managed.id, h: managed.handled.h }));
   managed.attach(stream);
@@ -127,12 +149,12 @@ function acknowledged(element: Element, stream: ClientStream): undefined {
   if (!managed) return;
   const h = readH(element);
   if (h === undefined) throw new StreamError("bad-format", "an acknowledgement without a count");
-  if (!managed.acknowledge(h)) throw tooHigh(h, managed);
+  if (!managed.acknowledge(h)) throw tooHigh(h, managed.unacked.sent);
 }
 
 /** §6 */
-function tooHigh(h: number, { unacked }: Managed): StreamError {
-  const counts = { xmlns: NS_SM, h, "send-count": unacked.sent };
+function tooHigh(h: number, sent: number): StreamError {
+  const counts = { xmlns: NS_SM, h, "send-count": sent };
   return new StreamError("undefined-condition", undefined, xml("handled-count-too-high", counts));
 }
 

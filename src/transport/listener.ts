@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { SetupError } from "../config/setup-error.js";
+import { PerAddress } from "./per-address.js";
 
 export interface ListenerOptions {
   type: string;
@@ -12,22 +13,36 @@ export interface ListenerOptions {
   maxConnectionsPerAddress: number;
   /** Addresses without that limit: proxies, who speak for many. */
   exempt?: (address: string) => boolean;
+  /** Connections that are accepted elsewhere, instead of listening here. */
+  source?: SocketSource;
+  /** Nothing is read: for somebody else who is given the connections. */
+  paused?: boolean;
+}
+
+/** Who accepts connections for this process. */
+export interface SocketSource {
+  /** @returns the port that it listens on. */
+  start(accept: (socket: Socket) => void): number;
+  stop(): void;
 }
 
 /** One listening TCP port. */
 export class Listener {
   readonly #server: Server;
-  /** How many connections each address has now. */
-  readonly #addresses = new Map<string, number>();
+  readonly #addresses: PerAddress;
+  readonly #accept: (socket: Socket) => void;
+  #handed = 0;
 
   constructor(
     readonly options: ListenerOptions,
     accept: (socket: Socket) => void,
   ) {
-    this.#server = createServer({ noDelay: true }, (socket) => {
+    this.#addresses = new PerAddress(options.maxConnectionsPerAddress);
+    this.#accept = (socket) => {
       if (this.#admit(socket)) accept(socket);
       else socket.destroy();
-    });
+    };
+    this.#server = createServer({ noDelay: true, pauseOnConnect: options.paused }, this.#accept);
     if (options.maxConnections > 0) this.#server.maxConnections = options.maxConnections;
   }
 
@@ -36,7 +51,8 @@ export class Listener {
    * @throws SetupError when it cannot listen there.
    */
   async start(): Promise<number> {
-    const { host, port, type } = this.options;
+    const { host, port, type, source } = this.options;
+    if (source) return source.start((socket) => this.#take(socket));
     await new Promise<void>((resolve, reject) => {
       this.#server.once("error", (error: NodeJS.ErrnoException) =>
         reject(new SetupError(explain(error, host, port))),
@@ -50,25 +66,32 @@ export class Listener {
 
   /** Takes no more connections; those that are open stay. */
   stop(): void {
-    this.#server.close();
+    if (this.options.source) this.options.source.stop();
+    else this.#server.close();
+  }
+
+  /** As `maxConnections` and `noDelay` of the server would have it. */
+  #take(socket: Socket): void {
+    const { maxConnections } = this.options;
+    if (maxConnections > 0 && this.#handed >= maxConnections) {
+      socket.destroy();
+      return;
+    }
+    this.#handed += 1;
+    socket.once("close", () => {
+      this.#handed -= 1;
+    });
+    socket.setNoDelay(true);
+    this.#accept(socket);
+    socket.resume();
   }
 
   #admit(socket: Socket): boolean {
-    const limit = this.options.maxConnectionsPerAddress;
-    if (limit === 0) return true;
     const address = socket.remoteAddress ?? "unknown";
     if (this.options.exempt?.(address)) return true;
-    const count = this.#addresses.get(address) ?? 0;
-    if (count >= limit) return false;
-    this.#addresses.set(address, count + 1);
-    socket.once("close", () => this.#left(address));
+    if (!this.#addresses.enter(address)) return false;
+    socket.once("close", () => this.#addresses.leave(address));
     return true;
-  }
-
-  #left(address: string): void {
-    const count = (this.#addresses.get(address) ?? 1) - 1;
-    if (count > 0) this.#addresses.set(address, count);
-    else this.#addresses.delete(address);
   }
 }
 

@@ -89,7 +89,10 @@ export class TcpConnection implements Connection, ParserHandler {
   rest(): void {
     if (!this.#busy && this.#parser) {
       this.#resting = this.#parser.rest();
-      if (this.#resting !== undefined) this.#parser = undefined;
+      if (this.#resting !== undefined) {
+        this.#parser = undefined;
+        this.#reading = undefined;
+      }
     }
     this.#busy = false;
   }

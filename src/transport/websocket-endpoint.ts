@@ -4,6 +4,7 @@ import { WebSocketServer } from "ws";
 import type { HttpServer } from "./http.js";
 import { HttpError } from "./http-error.js";
 import type { HttpPeer } from "./http-peer.js";
+import { PerAddress } from "./per-address.js";
 import { WebSocketConnection, type WebSocketOptions } from "./websocket.js";
 
 export const WEBSOCKET_PATH = "/ws";
@@ -16,12 +17,15 @@ const MAX_FRAGMENTS = 1024;
 export interface WebSocketEndpointOptions extends WebSocketOptions {
   /** ms of silence after which a client is asked whether it is there. */
   pingInterval: number;
+  /** Connections that proxies bring from one address; those that come by themselves, the listener counts. 0 = no limit. */
+  maxPerAddress: number;
 }
 
 /** Where WebSockets begin. */
 export class WebSocketEndpoint {
   readonly #open = new Set<WebSocketConnection>();
   readonly #server: WebSocketServer;
+  readonly #behindProxies: PerAddress;
   readonly #undo: (() => void)[];
   #stopping = false;
 
@@ -30,6 +34,7 @@ export class WebSocketEndpoint {
     private readonly options: WebSocketEndpointOptions,
     private readonly accept: (connection: WebSocketConnection) => void,
   ) {
+    this.#behindProxies = new PerAddress(options.maxPerAddress);
     this.#server = new WebSocketServer({
       noServer: true,
       clientTracking: false,
@@ -75,6 +80,11 @@ export class WebSocketEndpoint {
     // RFC 7395 §3.1: a client that does not ask for it would not know what to make of what it hears.
     const offered = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
     if (!offered.includes(SUBPROTOCOL)) return new HttpError(400);
+    if (peer.proxied) {
+      // RFC 6585 §4
+      if (!this.#behindProxies.enter(peer.address)) return new HttpError(429);
+      socket.once("close", () => this.#behindProxies.leave(peer.address));
+    }
     this.#server.handleUpgrade(request, socket, head, (ws) => {
       const connection = new WebSocketConnection(ws, socket, peer, this.options);
       this.#open.add(connection);

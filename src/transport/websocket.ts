@@ -163,7 +163,7 @@ export class WebSocketConnection implements Connection {
     this.ws.terminate();
   }
 
-  /** Called at intervals. RFC 6455 §5.5.2: who is silent for one is asked, who stays silent for another is gone. */
+  /** Called at intervals. RFC 7395 §3.8, RFC 6455 §5.5.2: who is silent for one is asked, who stays silent for another is gone. */
   checkAlive(): void {
     if (this.#state !== "open" || this.#paused) return;
     const { bytesRead } = this.socket;

@@ -36,7 +36,10 @@ export class KnexArchive implements ArchiveRepository {
         trx,
         new Set(references.map(({ accountId }) => accountId)),
       );
-      for (const chunk of slices(references.filter(({ accountId }) => accounts.has(accountId)))) {
+      const there = references.filter(({ accountId }) => accounts.has(accountId));
+      // Neighbours in the table one after the other: each page is looked for and changed once.
+      there.sort((a, b) => a.accountId - b.accountId || a.messageId - b.messageId);
+      for (const chunk of slices(there)) {
         await trx.raw(
           this.#sql.add(chunk.length),
           chunk.flatMap((one) => this.#values(one)),

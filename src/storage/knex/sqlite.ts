@@ -8,6 +8,14 @@ import { knexLog } from "./knex-log.js";
 /** ms to wait for another process, such as a command line tool, that is writing to the same file. */
 const BUSY_TIMEOUT = 10_000;
 
+/**
+ * KiB of the database that SQLite keeps in memory. References to archived messages go to pages of as many accounts; with
+ * less room than those take, pages are written and read again several times in one transaction.
+ */
+const CACHE = 32 * 1024;
+/** Pages of 4 KiB that may wait in the -wal file: the last page of an archive is changed often, and copied once. */
+const WAL_PAGES = 4000;
+
 /** Takes the right to write when a transaction begins. One that read first could not be sure to get it later. */
 class ImmediateClient extends SqliteClient {
   override transaction(...options: unknown[]) {
@@ -33,6 +41,8 @@ export function connectSqlite(file: string, durability: "relaxed" | "commit", lo
     "journal_mode = wal",
     `synchronous = ${durability === "commit" ? "full" : "normal"}`,
     "foreign_keys = on",
+    `cache_size = -${CACHE}`,
+    `wal_autocheckpoint = ${WAL_PAGES}`,
   ];
   const settings = pragmas.map((pragma) => `pragma ${pragma};`).join("\n");
   return createKnex({

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { HttpServer } from "../http.js";
 import type { HttpPeer } from "../http-peer.js";
 import type { HttpRequest, HttpResponse } from "../http-route.js";
+import { PerAddress } from "../per-address.js";
 import { type Reply, statusOf, terminalText } from "./answer.js";
 import { BoshError } from "./condition.js";
 import { HttpReply } from "./http-reply.js";
@@ -23,8 +24,7 @@ export interface BoshOptions extends BoshLimits, BoshSessionOptions {
 /** Where BOSH requests come in and find their sessions. */
 export class BoshEndpoint {
   readonly #sessions = new Map<string, BoshSession>();
-  /** How many sessions each address has now. */
-  readonly #addresses = new Map<string, number>();
+  readonly #addresses: PerAddress;
   readonly #undo: () => void;
   #stopping = false;
 
@@ -33,6 +33,7 @@ export class BoshEndpoint {
     private readonly options: BoshOptions,
     private readonly accept: (session: BoshSession) => void,
   ) {
+    this.#addresses = new PerAddress(options.maxSessionsPerAddress);
     this.#undo = http.routes.add({
       method: "POST",
       path: BOSH_PATH,
@@ -93,27 +94,18 @@ export class BoshEndpoint {
     if (!to) throw new BoshError("improper-addressing");
     if (!this.options.serves(to)) throw new BoshError("host-unknown");
     const terms = agreeOn(request, this.options);
-    if (!this.#hasRoom(peer.address)) throw new BoshError("policy-violation");
+    if (this.#sessions.size >= this.options.maxSessions || !this.#addresses.enter(peer.address))
+      throw new BoshError("policy-violation");
     // XEP-0124 §19.3: unpredictable.
     const sid = randomBytes(24).toString("base64url");
     const session = new BoshSession(sid, request, peer, terms, this.options, () => this.#ended(sid, peer));
     this.#sessions.set(sid, session);
-    this.#addresses.set(peer.address, (this.#addresses.get(peer.address) ?? 0) + 1);
     this.accept(session);
     session.begin(request, reply);
   }
 
-  #hasRoom(address: string): boolean {
-    const { maxSessions, maxSessionsPerAddress } = this.options;
-    if (this.#sessions.size >= maxSessions) return false;
-    return maxSessionsPerAddress === 0 || (this.#addresses.get(address) ?? 0) < maxSessionsPerAddress;
-  }
-
   #ended(sid: string, { address }: HttpPeer): void {
-    if (!this.#sessions.delete(sid)) return;
-    const left = (this.#addresses.get(address) ?? 1) - 1;
-    if (left > 0) this.#addresses.set(address, left);
-    else this.#addresses.delete(address);
+    if (this.#sessions.delete(sid)) this.#addresses.leave(address);
   }
 
   /** A body that cannot be read ends the session that it names, as the next request could not be dealt with either. */

@@ -1,0 +1,43 @@
+import type { Client } from "./client.js";
+import type { KafkaRecord, Link } from "./link.js";
+import type { Outbox } from "./outbox.js";
+
+/** A compacted topic as a small table: what was written last under a key counts. */
+export class Ledger {
+  constructor(
+    private readonly client: Client,
+    private readonly topic: string,
+    private readonly outbox: Outbox,
+  ) {}
+
+  async put(key: string, value: Uint8Array, headers: Record<string, Buffer> = {}): Promise<void> {
+    await this.outbox.send({ key: Buffer.from(key), value: Buffer.from(value), headers });
+  }
+
+  async remove(key: string): Promise<void> {
+    await this.outbox.send({ key: Buffer.from(key), value: null, headers: {} });
+  }
+
+  /** What stands in it, in the order written. */
+  read(until?: AbortSignal): Promise<(KafkaRecord & { name: string })[]> {
+    return this.client.persist((link) => this.#read(link), until);
+  }
+
+  async #read(link: Link): Promise<(KafkaRecord & { name: string })[]> {
+    link.forget(this.topic);
+    const found = new Map<string, KafkaRecord & { name: string }>();
+    const end = await link.endOf(this.topic);
+    let offset = await link.beginningOf(this.topic);
+    while (offset < end) {
+      const { records } = await link.fetch(this.topic, offset, 0);
+      for (const record of records) {
+        const name = record.key?.toString() ?? "";
+        found.delete(name);
+        if (record.value) found.set(name, { ...record, name });
+      }
+      // Of what compaction has emptied nothing is given, and it is far smaller than what one fetch takes.
+      offset = (records.at(-1)?.offset ?? end) + 1;
+    }
+    return [...found.values()];
+  }
+}

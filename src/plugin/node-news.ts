@@ -1,0 +1,22 @@
+/** What plugins tell themselves on other nodes. */
+export class NodeNews {
+  readonly #listeners = new Map<string, Set<(news: unknown) => void>>();
+
+  /** @param tell to the listeners of that topic on all other nodes. */
+  constructor(readonly tell: (topic: string, news: unknown) => void) {}
+
+  /** @returns takes the listener away again. */
+  listen(topic: string, fn: (news: unknown) => void): () => void {
+    const listeners = this.#listeners.get(topic) ?? new Set();
+    this.#listeners.set(topic, listeners.add(fn));
+    return () => {
+      listeners.delete(fn);
+      if (listeners.size === 0) this.#listeners.delete(topic);
+    };
+  }
+
+  /** Another node has told something. */
+  told(topic: string, news: unknown): void {
+    for (const fn of this.#listeners.get(topic) ?? []) fn(news);
+  }
+}

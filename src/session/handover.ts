@@ -1,0 +1,119 @@
+/** A managed session that goes on on another node: XEP-0198 §5, where the client comes back elsewhere. */
+import type { Hooks } from "../hooks.js";
+import type { Account } from "../storage/types.js";
+import type { Attrs } from "../xml/element.js";
+import { Jid } from "../xmpp/jid.js";
+import { Stanza, type StanzaKind } from "../xmpp/stanza.js";
+import { ClientSession, type Outlet } from "./client-session.js";
+import { Handled } from "./handled.js";
+import { Managed, type ManagedOptions, type ManagedOutlet } from "./managed.js";
+import type { Receipt } from "./session.js";
+import { Unacked } from "./unacked.js";
+
+/** A stanza that the client has not acknowledged; the number of its receipt, and the kept message's account and id. */
+type Left = [StanzaKind, Attrs, string, number: number, accountId: number, messageId: number];
+
+/** What one node tells another of a session that moves; JSON. */
+export interface Luggage {
+  full: string;
+  /** Attributes and content. */
+  presence: [Attrs, string] | null;
+  priority: number;
+  interested: boolean;
+  flags: string[];
+  /** Stanzas of the client that were handled. */
+  handled: number;
+  /** Stanzas to the client that it has acknowledged. */
+  acknowledged: number;
+  /** ms that it outlives its connection. */
+  resumeTimeout: number;
+  left: Left[];
+  /** What plugins noted about it: `session:leaving`. */
+  notes: Record<string, unknown>;
+}
+
+/** Receipts across nodes: what the one lends, the other borrows. */
+export interface ReceiptDesk {
+  lend(node: string, receipt: Receipt): number;
+  borrowed(origin: string, number: number, kept: Receipt["kept"]): Receipt;
+}
+
+/** Takes all out of a session; it is over here then, without anybody hearing of an end. */
+export async function pack(
+  session: ClientSession,
+  managed: Managed,
+  hooks: Hooks,
+  node: string,
+  desk: ReceiptDesk,
+): Promise<Luggage> {
+  const notes: Record<string, unknown> = {};
+  await hooks.fire("session:leaving", { session, notes });
+  // What a valve kept back goes into the queue of what is not acknowledged.
+  session.setValve(undefined);
+  const { presence, priority, interested, flags } = session.resource;
+  const { acknowledged } = managed.unacked;
+  const left = session.takeAll().map(({ stanza, receipt }): Left => {
+    const number = receipt ? desk.lend(node, receipt) : 0;
+    return [
+      stanza.kind,
+      stanza.attrs,
+      stanza.inner,
+      number,
+      receipt?.kept?.account.id ?? 0,
+      receipt?.kept?.id ?? 0,
+    ];
+  });
+  return {
+    full: session.jid.text,
+    presence: presence ? [presence.attrs, presence.inner] : null,
+    priority,
+    interested,
+    flags: [...flags],
+    handled: managed.handled.h,
+    acknowledged,
+    resumeTimeout: managed.resumeTimeout,
+    left,
+    notes,
+  };
+}
+
+/** The session as it was, on a stream of this node. It is not in the registry yet. */
+export function unpack(
+  luggage: Luggage,
+  id: string,
+  account: Account,
+  from: string,
+  node: string,
+  hooks: Hooks,
+  outlet: Outlet & ManagedOutlet,
+  options: ManagedOptions,
+  lost: (stanza: Stanza) => void,
+  desk: ReceiptDesk,
+): ClientSession {
+  const jid = Jid.parse(luggage.full);
+  const session = new ClientSession(jid, account, false, node, hooks, outlet, lost);
+  const unacked = new Unacked(luggage.acknowledged);
+  for (const [kind, attrs, inner, number, accountId, messageId] of luggage.left) {
+    const kept = messageId === 0 ? undefined : { account: { id: accountId, jid: jid.bare }, id: messageId };
+    const stanza = stanzaOf(kind, attrs, inner);
+    unacked.push(stanza, number === 0 ? undefined : desk.borrowed(from, number, kept), inner.length + 100);
+  }
+  const handled = new Handled(luggage.handled);
+  session.managed = new Managed(options, luggage.resumeTimeout, outlet, { id, handled, unacked });
+  // Until its client has been told that it is back.
+  session.detach();
+  const { presence, priority, interested, flags } = luggage;
+  session.resource = {
+    ...session.resource,
+    presence: presence ? stanzaOf("presence", ...presence) : undefined,
+    priority,
+    interested,
+    flags: new Set(flags),
+  };
+  return session;
+}
+
+function stanzaOf(kind: StanzaKind, attrs: Attrs, inner: string): Stanza {
+  const jidOf = (text: string | undefined) => (text === undefined ? undefined : Jid.parse(text));
+  return Stanza.ofParts(kind, attrs, jidOf(attrs.from), jidOf(attrs.to), inner);
+}
