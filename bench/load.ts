@@ -37,10 +37,14 @@ const { values } = parseArgs({
 const target: Target = {
   host: values.host,
   port: Number(values.port),
-  protocol: values.protocol === "relay" ? "relay" : "xmpp",
+  protocol: protocolOf(values.protocol),
   domain: values.domain,
 };
 const pids = values.pid.map(Number);
+
+function protocolOf(name: string): Target["protocol"] {
+  return name === "relay" || name === "websocket" ? name : "xmpp";
+}
 
 async function measureTraffic(): Promise<TrafficFigures> {
   const all = accounts(Number(values.clients));

@@ -2,7 +2,8 @@ import { parseArgs } from "node:util";
 
 export const HELP = `npm run bench -- [options]
 
-  --peers a,b       relay, relay-parse, sluice, prosody, ejabberd; default: all of these but ejabberd, as far as installed
+  --peers a,b       relay, relay-parse, sluice, sluice-ws (by WebSocket), prosody, ejabberd; default: all of these but
+                    sluice-ws and ejabberd, as far as installed
   --mode MODE       messages, idle or all (default)
   --clients N       sessions that send messages, in pairs (200)
   --inflight N      messages under way per client, closed loop (1)

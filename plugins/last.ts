@@ -8,12 +8,13 @@ import {
   maySeePresence,
   type PluginContext,
   type Session,
-  type Stanza,
+  Stanza,
   StanzaError,
   xml,
 } from "../src/plugin/api.js";
 
 const NS_LAST = "jabber:iq:last";
+const NS_DELAY = "urn:xmpp:delay";
 const KEY = "last";
 /** Characters of the last status that are kept. */
 const STATUS_MAX = 1024;
@@ -36,6 +37,11 @@ export default definePlugin({
     ctx.iq({ ...query, to: "server" }, () => answer(Math.floor(process.uptime())));
     ctx.iq({ ...query, to: "account", missing: true }, (iq) => last.of(iq.to, iq.from));
     ctx.hook("stanza:deliver", ({ stanza }) => last.guard(stanza));
+    ctx.hook("stanza:deliver", ({ account, stanza }) => {
+      if (stanza.kind === "presence" && stanza.type === "probe" && stanza.to?.isBare) {
+        return last.since(account, stanza);
+      }
+    });
     ctx.hook("stanza:received", ({ session, stanza }) => {
       if (stanza.kind === "presence" && stanza.type === "unavailable" && !stanza.to) {
         return last.left(session, stanza);
@@ -62,6 +68,30 @@ class LastActivity {
     const activity = stored && (await this.#store.get(stored, KEY));
     if (!activity) throw new StanzaError("item-not-found");
     return answer(secondsSince(activity.at), activity.status);
+  }
+
+  /**
+   * Answers a probe of an account that is away with the time since when (RFC 6121 §4.3.2, XEP-0203).
+   * @returns whether there was such an answer; otherwise it is for others to give.
+   */
+  async since(account: Jid, { from, id }: Stanza): Promise<boolean> {
+    const isThere = () => this.ctx.sessions.of(account).some(({ presence }) => presence);
+    if (!from || isThere() || !(await maySeePresence(this.ctx, account, from))) return false;
+    const stored = await this.ctx.account(account);
+    const activity = stored && (await this.#store.get(stored, KEY));
+    // It may have come meanwhile, and then it has told so itself.
+    if (!activity || isThere()) return false;
+    const stamp = new Date(activity.at).toISOString();
+    const delay = xml("delay", { xmlns: NS_DELAY, from: this.ctx.domain, stamp });
+    try {
+      await this.ctx.route(
+        Stanza.make("presence", { from: account, to: from, type: "unavailable", id }, delay),
+      );
+    } catch (error) {
+      // Nobody waits for it: the prober cannot be reached.
+      this.ctx.log.debug({ err: error, to: from.text }, "a presence was not routed");
+    }
+    return true;
   }
 
   /** §4: nor does a resource hear the question of somebody who may not ask. */

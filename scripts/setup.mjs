@@ -71,9 +71,10 @@ function built() {
 }
 
 if (!installed()) {
-  // Not `npm ci`: it refuses a lock file that lacks packages which only other operating systems need. The versions are
-  // those of the lock file, which stays as it is. --include=dev: to build, also where NODE_ENV is production.
-  const args = ["install", "--no-save", "--include=dev", "--no-audit", "--no-fund"];
+  // In a fresh checkout exactly what the lock file says; later only what is missing, since SQLite would be compiled anew.
+  const fresh = !existsSync(at("node_modules/.package-lock.json"));
+  // --include=dev: to build, also where NODE_ENV is production.
+  const args = [...(fresh ? ["ci"] : ["install", "--no-save"]), "--include=dev", "--no-audit", "--no-fund"];
   run(
     "Installing packages (SQLite is compiled where no ready one can be had: about a minute) …",
     "npm",

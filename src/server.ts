@@ -58,9 +58,6 @@ import { WebSocketEndpoint } from "./transport/websocket-endpoint.js";
 import { StreamError } from "./xmpp/errors.js";
 import { Jid } from "./xmpp/jid.js";
 
-/** ms between two looks at who is silent. */
-const REST_EVERY = 5000;
-
 /** ms for what streams that were cut held to be given back. */
 const GIVING_BACK = 2000;
 
@@ -96,7 +93,11 @@ export class Server {
     readonly config: Config,
     private readonly log: Logger,
     private readonly sources: readonly SocketSource[] | undefined,
-  ) {}
+  ) {
+    this.fenced = new Promise((resolve) => {
+      this.#onFenced = resolve;
+    });
+  }
 
   /**
    * @param sources of connections, one for each entry of `listen`, instead of ports of its own: whoever gives them is asked
@@ -263,15 +264,11 @@ export class Server {
         told: (topic, news) => parts.news.told(topic, news),
         forget: (jid) => cache.forgetHere(jid),
         answer: (iq) => void requests.settle(iq),
-        fenced: () => this.onFenced(),
+        fenced: () => this.#onFenced(),
       });
     }
     this.#openWeb(http, hosts, tls);
     await this.#listen(hosts, tls, http);
-    const resting = setInterval(() => {
-      for (const stream of this.#streams) stream.connection.rest();
-    }, REST_EVERY);
-    this.#undo.push(() => clearInterval(resting));
     if (this.sources) return;
     const control = new ControlServer(
       controlPath(config.data),
@@ -296,8 +293,9 @@ export class Server {
     }
   }
 
-  /** The other nodes take this one for dead. Whoever runs the server decides; until then it serves on. */
-  onFenced: () => void = () => undefined;
+  /** The other nodes have taken this one for dead, and over what it had: it is to be stopped, and started anew. */
+  readonly fenced: Promise<void>;
+  #onFenced!: () => void;
 
   /** WebSocket and BOSH. */
   #openWeb(http: HttpServer, hosts: StreamHosts, tls: TlsSettings): void {

@@ -1,4 +1,5 @@
 import { createConnection, type Socket } from "node:net";
+import { isPing, pong, textFrame, upgradeRequest } from "./web-socket.js";
 
 const LOGIN_TIMEOUT_MS = 60_000;
 const LOGIN_BYTES_MAX = 262_144;
@@ -20,6 +21,8 @@ export class Client {
   #text = "";
   #waiting: Waiting | undefined;
   #closing = false;
+  /** Every text that is written is a WebSocket message of its own. */
+  framed = false;
 
   constructor(
     readonly name: string,
@@ -33,7 +36,14 @@ export class Client {
   }
 
   write(text: string): void {
-    this.socket.write(text);
+    this.socket.write(this.framed ? textFrame(text) : text);
+  }
+
+  /** From now on all goes over a WebSocket. */
+  async upgrade(port: number): Promise<void> {
+    this.write(upgradeRequest(port));
+    await this.expect(/ 101 [\s\S]*?\r\n\r\n/);
+    this.framed = true;
   }
 
   /**
@@ -61,7 +71,8 @@ export class Client {
   }
 
   #read(chunk: Buffer): boolean {
-    if (this.onBytes !== undefined) this.onBytes(chunk);
+    if (this.framed && isPing(chunk)) this.socket.write(pong);
+    else if (this.onBytes !== undefined) this.onBytes(chunk);
     else this.#collect(chunk.toString());
     return true;
   }

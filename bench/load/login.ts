@@ -3,8 +3,11 @@ import { Client } from "./client.js";
 export interface Target {
   host: string;
   port: number;
-  /** `relay`: one line says who the client is. `xmpp`: SASL PLAIN without TLS, bind, session, presence. */
-  protocol: "relay" | "xmpp";
+  /**
+   * `relay`: one line says who the client is. `xmpp`: SASL PLAIN without TLS, bind, session, presence. `websocket`: the same
+   * by RFC 7395.
+   */
+  protocol: "relay" | "xmpp" | "websocket";
   domain: string;
 }
 
@@ -44,6 +47,7 @@ async function connect(account: Account, target: Target): Promise<Client> {
     client.write(`${fullJid(account, target)}\n`);
     await client.expect(/ok\n/);
   } else {
+    if (target.protocol === "websocket") await client.upgrade(target.port);
     await login(client, account, target);
   }
   return client;
@@ -62,11 +66,15 @@ async function login(client: Client, account: Account, target: Target): Promise<
   if (features.includes("<session")) {
     await request(client, "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'/>");
   }
-  client.write("<presence/>");
+  client.write(`<presence${namespace(client)}/>`);
   await settle(client, target);
 }
 
 async function openStream(client: Client, target: Target): Promise<string> {
+  if (client.framed) {
+    client.write(`<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='${target.domain}' version='1.0'/>`);
+    return client.expect(/<\/stream:features>/);
+  }
   client.write(
     `<?xml version='1.0'?><stream:stream to='${target.domain}' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>`,
   );
@@ -74,13 +82,20 @@ async function openStream(client: Client, target: Target): Promise<string> {
 }
 
 async function request(client: Client, payload: string): Promise<void> {
-  client.write(`<iq type='set' id='login'>${payload}</iq>`);
+  client.write(`<iq${namespace(client)} type='set' id='login'>${payload}</iq>`);
   const answer = await client.expect(/<iq[^>]*\bid=['"]login['"][^>]*(?:\/>|>.*?<\/iq>)/s);
   if (!/<iq[^>]*\btype=['"]result['"]/.test(answer)) throw new Error(`${client.name}: ${answer}`);
 }
 
 /** Any answer, an error too, says that all that was sent before has been handled: a server answers in order. */
 async function settle(client: Client, target: Target): Promise<void> {
-  client.write(`<iq type='get' id='settle' to='${target.domain}'><ping xmlns='urn:xmpp:ping'/></iq>`);
+  client.write(
+    `<iq${namespace(client)} type='get' id='settle' to='${target.domain}'><ping xmlns='urn:xmpp:ping'/></iq>`,
+  );
   await client.expect(/<iq[^>]*\bid=['"]settle['"][^>]*(?:\/>|>.*?<\/iq>)/s);
+}
+
+/** What stands around a stanza declares it, unless nothing does: RFC 7395 §3.3.3. */
+export function namespace({ framed }: Client): string {
+  return framed ? " xmlns='jabber:client'" : "";
 }

@@ -1,5 +1,7 @@
 import type { Acknowledger } from "./acknowledger.js";
 import type { Client } from "./client.js";
+import { namespace } from "./login.js";
+import { frameHead, textFrame } from "./web-socket.js";
 
 const ID_DIGITS = 8;
 const ZERO = 48;
@@ -25,10 +27,11 @@ export class Sender {
     to: string,
     readonly slots: number,
   ) {
-    const head = `<message type='chat' to='${to}' id='${client.name}-`;
+    const head = `<message${namespace(client)} type='chat' to='${to}' id='${client.name}-`;
     const text = `${head}${"0".repeat(ID_DIGITS)}'><body>${BODY}</body></message>`;
-    this.#digitsAt = Buffer.byteLength(head);
-    this.#slots = Array.from({ length: slots }, () => Buffer.from(text));
+    const bytes = () => (client.framed ? textFrame(text) : Buffer.from(text));
+    this.#digitsAt = Buffer.byteLength(head) + (client.framed ? frameHead(Buffer.byteLength(text)) : 0);
+    this.#slots = Array.from({ length: slots }, bytes);
     this.#times = new Float64Array(slots);
   }
 

@@ -3,6 +3,6 @@ import type { Peer } from "./peer.js";
 import { prosody } from "./prosody.js";
 import { relay } from "./relay.js";
 import { relayParse } from "./relay-parse.js";
-import { sluice } from "./sluice.js";
+import { sluice, sluiceWebSocket } from "./sluice.js";
 
-export const peers: readonly Peer[] = [relay, relayParse, sluice, prosody, ejabberd];
+export const peers: readonly Peer[] = [relay, relayParse, sluice, sluiceWebSocket, prosody, ejabberd];

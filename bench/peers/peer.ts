@@ -27,7 +27,7 @@ export interface StartOptions {
 /** A server that the benchmark can start by itself, as a child process in a temporary folder. */
 export interface Peer {
   name: string;
-  protocol: "relay" | "xmpp";
+  protocol: "relay" | "xmpp" | "websocket";
   /** A Node process: takes `profileFolder` and `collect`. */
   node: boolean;
   /** False: `archive` changes nothing. */

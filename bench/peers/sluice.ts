@@ -16,26 +16,39 @@ export const sluice: Peer = {
   archives: true,
   install: "npm run build",
   available: async () => (existsSync(program) ? `Sluice on Node ${process.versions.node}` : undefined),
-  start: (users, options) => inTemporaryFolder((folder) => start(folder, users, options)),
+  start: (users, options) => inTemporaryFolder((folder) => start(folder, users, options, "c2s")),
 };
 
-async function start(folder: string, users: readonly User[], options: StartOptions): Promise<Running> {
+/** The same server by its other door. */
+export const sluiceWebSocket: Peer = {
+  ...sluice,
+  name: "sluice-ws",
+  protocol: "websocket",
+  start: (users, options) => inTemporaryFolder((folder) => start(folder, users, options, "http")),
+};
+
+async function start(
+  folder: string,
+  users: readonly User[],
+  options: StartOptions,
+  door: "c2s" | "http",
+): Promise<Running> {
   const config = join(folder, "sluice.yaml");
-  await writeFile(config, JSON.stringify(settings(folder, options), null, 2)); // JSON is YAML
+  await writeFile(config, JSON.stringify(settings(folder, options, door), null, 2)); // JSON is YAML
   await importUsers(folder, config, users);
   const server = new ServerProcess({
     command: [process.execPath, ...nodeArguments(options), program, "start", "--config", config],
     cwd: folder,
   });
-  const port = await server.portSaid(/c2s listening on 127\.0\.0\.1:(\d+)/);
+  const port = await server.portSaid(/(?:c2s|http) listening on 127\.0\.0\.1:(\d+)/);
   return { port, archive: join(folder, "data"), pids: () => [server.pid], stop: () => server.stop() };
 }
 
-function settings(folder: string, options: StartOptions): object {
+function settings(folder: string, options: StartOptions, type: "c2s" | "http"): object {
   return {
     domains: { localhost: {} },
     data: join(folder, "data"),
-    listen: [{ type: "c2s", host: "127.0.0.1", port: 0 }],
+    listen: [{ type, host: "127.0.0.1", port: 0 }],
     // The benchmark measures routing: no TLS, passwords in the clear on 127.0.0.1, quick logins.
     tls: { required: false },
     auth: { plainWithoutTls: true, iterations: 4096 },

@@ -4,9 +4,10 @@ import { once } from "node:events";
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
 import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ClusterMessage, Receive } from "../../src/cluster/adapter.js";
+import { Folder } from "../../src/cluster/adapters/ipc/folder.js";
 import { type IpcOptions, ipcOptions } from "../../src/cluster/adapters/ipc/options.js";
 import { IpcAdapter } from "../../src/cluster/adapters/ipc.js";
 import { adapterSuite } from "./adapter.suite.js";
@@ -31,19 +32,21 @@ describe("the cluster adapter for processes of one machine", () => {
   });
 
   describe("of nodes here and in other processes", () => {
+    let root: string;
     let folder: string;
     let adapters: IpcAdapter[];
     let children: Child[];
 
     beforeEach(async () => {
-      folder = await mkdtemp(join(tmpdir(), "ipc-"));
+      root = await mkdtemp(join(tmpdir(), "ipc-"));
+      folder = root;
       adapters = [];
       children = [];
     });
     afterEach(async () => {
       for (const child of children) await child.kill();
       await Promise.all(adapters.map((adapter) => adapter.stop()));
-      await rm(folder, { recursive: true });
+      await rm(root, { recursive: true });
     });
 
     const nobody = async () => undefined;
@@ -269,7 +272,6 @@ describe("the cluster adapter for processes of one machine", () => {
 
     it("takes any name for a node, and any path for a folder", async () => {
       folder = join(folder, "a-long-name-".repeat(12));
-      await mkdir(folder, { recursive: true });
       const names = ["A", "a", "../../x", "*.sock", "n".repeat(300), "knoten ä\n", "_1"];
       const heard: string[] = [];
       const nodes = await Promise.all(
@@ -285,6 +287,9 @@ describe("the cluster adapter for processes of one machine", () => {
       const expected = names.map((name) => `A to ${name}`);
       for (const name of names) if (name !== "a") expected.push(`a to ${name}`);
       assert.deepEqual(heard.sort(), expected.sort());
+      const elsewhere = new Folder(folder).socket("a");
+      assert.ok(elsewhere.length < 107, elsewhere);
+      await rm(dirname(elsewhere), { recursive: true });
     });
 
     it("lets nobody else into its folder", async () => {

@@ -5,20 +5,20 @@ import type { RootLogger } from "../log.js";
 import type { Server } from "../server.js";
 import type { ReadConfig } from "./config.js";
 
+/** The server as it is now: one that was cut off from its cluster is replaced. */
+export interface Running {
+  server: Promise<Server>;
+}
+
 /**
  * Takes over certificates and log levels at each SIGHUP; nobody is disconnected. What is wrong leaves things as they are.
  * @param config as the server started with it.
  */
-export function reloadAtHangUp(
-  read: ReadConfig,
-  config: Config,
-  starting: Promise<Server>,
-  log: RootLogger,
-): void {
+export function reloadAtHangUp(read: ReadConfig, config: Config, running: Running, log: RootLogger): void {
   // One at a time, in order: the last signal has the last word.
   let last: Promise<unknown> = Promise.resolve();
   process.on("SIGHUP", () => {
-    last = last.then(() => starting).then((server) => reload(server, read, config, log));
+    last = last.then(() => running.server).then((server) => reload(server, read, config, log));
     // Why a start failed is said by whoever started it.
     last = last.catch(() => undefined);
   });

@@ -1,9 +1,10 @@
 import { refuseIfServed } from "../admin/control.js";
+import type { LoadedConfig } from "../config/loader.js";
 import { createLogger, type RootLogger } from "../log.js";
 import { Server } from "../server.js";
 import { version } from "../version.js";
 import type { ReadConfig } from "./config.js";
-import { reloadAtHangUp } from "./reload.js";
+import { type Running, reloadAtHangUp } from "./reload.js";
 import { greet } from "./start-greeting.js";
 import { stopSignal } from "./stop-signals.js";
 
@@ -25,16 +26,36 @@ export async function startServer(read: ReadConfig, workerArguments: () => strin
       return;
     }
     const starting = Server.start(loaded, log);
-    reloadAtHangUp(read, loaded.config, starting, log);
-    const server = await starting;
+    const running: Running = { server: starting };
+    reloadAtHangUp(read, loaded.config, running, log);
+    let server = await starting;
     // Not before: a start that hangs must end at once, and has nothing to put away yet.
     const told = stopSignal();
     log.info({ version, listening: server.listening }, "started");
     greet([...server.domains.keys()], server.listening);
-    await stop(server, await told, log);
+    for (;;) {
+      const signal = await Promise.race([told, server.fenced]);
+      if (signal) {
+        await stop(server, signal, log);
+        return;
+      }
+      log.warn(
+        "the other nodes took this one for dead; its clients have to come back, and it joins them anew",
+      );
+      await server.stop();
+      running.server = Server.start(onSamePorts(loaded, server), log);
+      server = await running.server;
+      log.info({ listening: server.listening }, "joined anew");
+    }
   } finally {
     await log.close();
   }
+}
+
+/** Clients come back to where they were. */
+function onSamePorts(loaded: LoadedConfig, { listening }: Server): LoadedConfig {
+  const listen = loaded.config.listen.map((one, i) => ({ ...one, port: listening[i].port }));
+  return { ...loaded, config: { ...loaded.config, listen } };
 }
 
 async function stop(server: Server, signal: NodeJS.Signals, log: RootLogger): Promise<void> {

@@ -33,6 +33,8 @@ export async function superviseWorkers(
 ): Promise<void> {
   await makeDataFolder(config.data);
   const supervisor = new Supervisor(config, args, log);
+  // Whatever ends this process, as a second SIGTERM does: they do not stay behind.
+  process.once("exit", () => supervisor.kill());
   const control = new ControlServer(
     controlPath(config.data),
     (request) => supervisor.control(request),
@@ -114,6 +116,10 @@ class Supervisor {
     return worker.ask(request);
   }
 
+  kill(): void {
+    for (const worker of this.#workers) worker?.signal("SIGKILL");
+  }
+
   async stop(): Promise<void> {
     this.#stopping = true;
     for (const listener of this.#listeners) listener.stop();
@@ -131,9 +137,9 @@ class Supervisor {
     if (worker.serves || this.#stopping) return;
     const { code, signal } = await worker.ended;
     this.#workers[slot] = undefined;
-    // It has said itself what it was.
+    const end = signal ?? `exit code ${code}`;
     throw new SetupError(
-      `Worker ${slot + 1} could not be started (${code ?? signal}); see above, or the log.`,
+      `Worker ${slot + 1} could not start (${end}), so neither can the server; the reason stands above or in the log.`,
     );
   }
 

@@ -51,15 +51,18 @@ export class WorkerProcess {
       } else if (news.tells === "leaving") this.serves = false;
       else this.#answered(news);
     });
-    // What cannot be sent any more is told by its end.
-    child.on("error", () => undefined);
     this.ended = new Promise((resolve) => {
-      child.once("exit", (code, signal) => {
+      const end = (code: number | null, signal: NodeJS.Signals | null) => {
         this.serves = false;
         for (const { reject } of this.#asked.values()) reject(new Error(`worker ${slot} has ended`));
         this.#asked.clear();
         begun();
         resolve({ wasReady, code, signal });
+      };
+      child.once("exit", end);
+      child.on("error", () => {
+        // What cannot be sent any more is told by its end; one that was not even made has none.
+        if (child.pid === undefined) end(1, null);
       });
     });
     this.#send({ tells: "ports", ports });

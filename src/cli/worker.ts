@@ -21,6 +21,8 @@ import type { FromWorker, ToWorker } from "./worker-protocol.js";
 export async function runWorker(slot: number, read: ReadConfig): Promise<void> {
   if (!process.send) throw new SetupError("Workers are started by `sluice start`, not by hand.");
   const readOwn = async () => asWorker(await read());
+  // It may be gone before this one serves.
+  const abandoned = once(process, "disconnect");
   const first = once(process, "message") as Promise<[ToWorker]>;
   const loaded = await readOwn();
   const root = createLogger(loaded.config.log);
@@ -29,10 +31,15 @@ export async function runWorker(slot: number, read: ReadConfig): Promise<void> {
     const [message] = await first;
     const sources = message.tells === "ports" ? message.ports.map((port) => new Handed(port)) : [];
     const starting = Server.start(loaded, log, undefined, sources);
-    reloadAtHangUp(readOwn, loaded.config, starting, root);
+    reloadAtHangUp(readOwn, loaded.config, { server: starting }, root);
     const server = await starting;
-    const told = Promise.race([stopSignal(), once(process, "disconnect"), fenced(server)]);
+    // When the others have taken this one for dead, another takes its place.
+    const fenced = server.fenced.then(() => {
+      process.exitCode = 1;
+    });
+    const told = Promise.race([stopSignal(), abandoned, fenced]);
     process.on("message", (news: ToWorker, socket?: Socket) => hear(server, sources, news, socket, log));
+    log.info({ pid: process.pid }, "worker serves");
     tell({ tells: "ready" });
     await told;
     tell({ tells: "leaving" });
@@ -40,16 +47,6 @@ export async function runWorker(slot: number, read: ReadConfig): Promise<void> {
   } finally {
     await root.close();
   }
-}
-
-/** The others have taken this one for dead: it ends, and another takes its place. */
-function fenced(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.onFenced = () => {
-      process.exitCode = 1;
-      resolve();
-    };
-  });
 }
 
 function hear(

@@ -81,6 +81,7 @@ export class Cluster implements Nodes {
   readonly #answerers = new Map<string, Answerer>();
   /** Kept messages that sessions of this node are being given on behalf of other nodes. */
   readonly #underWay = new Set<number>();
+  #isFenced = false;
   #directory!: Directory;
   #events!: ClusterEvents;
 
@@ -106,7 +107,10 @@ export class Cluster implements Nodes {
         this.#events.look();
         for (const row of rows) this.#events.left(row);
       },
-      fenced: () => this.#events.fenced(),
+      fenced: () => {
+        this.#isFenced = true;
+        this.#events.fenced();
+      },
       tellAll: (item) => this.#tellAll(item),
     });
     this.answers("close", (payload) => this.#closeOwn(payload as CloseRequest));
@@ -127,13 +131,30 @@ export class Cluster implements Nodes {
       (state, why) => this.#members.adapterState(state, why),
     );
     await this.#members.start();
+    // What nodes held that are gone, and no heir has freed: they died with all others, or wrote it after their end.
+    await this.#freeOrphans();
+    this.#tellAll(["look"]);
+  }
+
+  async #freeOrphans(): Promise<void> {
+    const members = await this.parts.nodes.list();
+    const alive = members.filter(({ heir }) => heir === undefined).map(({ id }) => id);
+    await this.parts.messages.releaseAll(alive);
   }
 
   /** Says good-bye, when all that was said before is safe, or cannot be. */
   async stop(): Promise<void> {
+    const { adapter, nodes, log } = this.parts;
     await this.#members.stop();
-    await this.parts.adapter.stop();
-    await this.parts.nodes.remove(this.self);
+    if (this.#isFenced) {
+      // Its mailbox and its place among the members are its heir's.
+      await adapter
+        .stop()
+        .catch((error: unknown) => log.info({ err: error }, "the broker has let go of this node"));
+      return;
+    }
+    await adapter.stop();
+    await nodes.remove(this.self);
   }
 
   get alive(): readonly string[] {
@@ -449,7 +470,7 @@ export class Cluster implements Nodes {
 
   /** What waits in a dead node's mailbox: kept messages are in the store, the rest is handled here. */
   async #inherit(node: NodeId, slot: number): Promise<void> {
-    const { adapter, messages, nodes, log } = this.parts;
+    const { adapter, log } = this.parts;
     const left = await adapter.adopt(node, async ({ body, from }) => {
       const { items, poison } = decode(body);
       if (poison !== undefined) throw new Error(poison);
@@ -459,10 +480,7 @@ export class Cluster implements Nodes {
       }
     });
     await this.#events.inherit(node, slot);
-    const members = await nodes.list();
-    await messages.releaseAll(
-      members.filter(({ id, heir }) => id !== node && heir === undefined).map(({ id }) => id),
-    );
+    await this.#freeOrphans();
     log.info({ node, messages: left }, "what a dead node left has been taken over");
   }
 }

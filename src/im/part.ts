@@ -16,6 +16,5 @@ export async function partFrom(ctx: PluginContext, account: Account, entry: Rost
 
 /** An account that is going to be removed parts from everybody. XEP-0077 §3.2 */
 export async function partFromAll(ctx: PluginContext, account: Account): Promise<void> {
-  const { entries } = await ctx.storage.rosters.list(account);
-  for (const entry of entries) await partFrom(ctx, account, entry);
+  for (const entry of await ctx.storage.rosters.related(account)) await partFrom(ctx, account, entry);
 }

@@ -50,7 +50,7 @@ export class Broadcast {
     // The client may have come back meanwhile.
     if (!presence || this.ctx.sessions.get(jid)?.presence) return;
     const account = await this.ctx.account(jid);
-    const entries = account ? (await this.ctx.storage.rosters.list(account)).entries : [];
+    const entries = account ? await this.ctx.storage.rosters.related(account) : [];
     const end = Stanza.make("presence", { from: jid, type: "unavailable" });
     await this.#tellAll(end, [jid.bare, ...entries.filter(hasFrom).map((entry) => entry.jid)]);
   }
@@ -92,8 +92,9 @@ export class Broadcast {
     }
   }
 
+  /** Those alone that presence is about: a roster can be long, and presence is sent often. */
   async #contacts(session: Session): Promise<readonly RosterEntry[]> {
-    return session.anonymous ? [] : (await this.ctx.storage.rosters.list(session.account)).entries;
+    return session.anonymous ? [] : this.ctx.storage.rosters.related(session.account);
   }
 
   async #tellAll(presence: Stanza, recipients: readonly Jid[]): Promise<void> {

@@ -75,7 +75,7 @@ async function requireRoomForRequest(
   { maxRequests }: RosterOptions,
 ): Promise<void> {
   if (await ctx.storage.rosters.get(account, contact)) return;
-  const { entries } = await ctx.storage.rosters.list(account);
+  const entries = await ctx.storage.rosters.related(account);
   const strangers = entries.filter((entry) => !entry.listed).length;
   if (strangers >= maxRequests) throw new StanzaError("resource-constraint");
 }

@@ -9,6 +9,7 @@ import { StanzaError } from "../xmpp/errors.js";
 import type { Jid } from "../xmpp/jid.js";
 import type { Stanza } from "../xmpp/stanza.js";
 import type { Archiving } from "./archiving.js";
+import { withDelay } from "./delay.js";
 import type { Domain } from "./domain.js";
 import type { Drain, Drains } from "./drains.js";
 import { isKept, type MessageType, messageType } from "./keep.js";
@@ -214,7 +215,9 @@ export class Delivery {
       return;
     }
     const receipt = new MessageReceipt(this, message, entry, able.length);
-    for (const target of able) this.registry.send(target, message, receipt);
+    // XEP-0198 §5
+    const late = withDelay(message, entry);
+    for (const target of able) this.registry.send(target, late, receipt);
   }
 
   /** Another node cannot take it now: it finds it in the store. */

@@ -4,11 +4,11 @@ import type { Registry } from "../session/registry.js";
 import { isReceptive, type Receipt, type Resource, type Session } from "../session/session.js";
 import type { MessageLog } from "../storage/message-log.js";
 import type { Account, MessageRepository, PendingMessage } from "../storage/types.js";
-import { xml } from "../xml/element.js";
 import { parseElement } from "../xml/parse.js";
 import type { Jid } from "../xmpp/jid.js";
 import { Stanza } from "../xmpp/stanza.js";
 import type { Archiving } from "./archiving.js";
+import { withDelay } from "./delay.js";
 
 /** Messages handed over at a time; the next are read when these are out. */
 const PAGE = 50;
@@ -331,12 +331,4 @@ function* portions(page: readonly PendingMessage[]): Generator<PendingMessage[]>
     size += message.stanza.length;
   }
   if (portion.length > 0) yield portion;
-}
-
-/** XEP-0203: who kept it, and since when. */
-function withDelay(stanza: Stanza, message: PendingMessage): Stanza {
-  const stamp = new Date(message.receivedAt).toISOString();
-  return stanza.withAppended(
-    xml("delay", { xmlns: "urn:xmpp:delay", from: message.account.jid.domain, stamp }),
-  );
 }

@@ -7,7 +7,8 @@ import type { Stage } from "./stage.js";
  * @param last whose barrier comes after all the others', because what they caused is for this one.
  */
 export async function settle(stage: Stage, last: ScriptClient): Promise<void> {
-  for (const client of stage.clients) if (client !== last) await client.barrier();
+  for (const client of stage.clients) await client.barrier();
+  await stage.settled?.();
   await last.barrier();
 }
 

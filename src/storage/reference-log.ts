@@ -23,7 +23,7 @@ export interface ReferenceLogOptions {
 
 const DEFAULTS: ReferenceLogOptions = { batch: 2000, delay: 1000, maxWaiting: 20_000, retry: 1000 };
 /** Messages read at a time to derive references that were not written. */
-const PAGE = 100;
+const PAGE = 500;
 
 /**
  * Writes the references of archives to messages. They need not be durable when the message is, since each message row says

@@ -51,6 +51,8 @@ export interface RosterChange {
 export interface RosterRepository {
   /** All entries, also unlisted ones, with the roster's version. */
   list(account: Account): Promise<{ version: string; entries: RosterEntry[] }>;
+  /** Those entries between whom and the account there is, or was asked for, a subscription either way. */
+  related(account: Account): Promise<RosterEntry[]>;
   get(account: Account, contact: Jid): Promise<RosterEntry | undefined>;
   /**
    * Reads, changes and writes one entry in one transaction, excluding other changes of it. `change` gets the entry as it

@@ -60,6 +60,8 @@ async function step(element: Element, stream: ClientStream): Promise<void> {
 async function exchange(element: Element, stream: ClientStream): Promise<Outcome> {
   switch (element.getName()) {
     case "auth": {
+      // RFC 6120 §6.4.2: one at a time; otherwise it could be begun for ever without ever having failed.
+      if (stream.saslExchange) throw new SaslError("malformed-request");
       stream.saslExchange = begin(element, stream);
       const text = element.getText();
       // RFC 6120 §6.4.2: no initial response at all; the mechanism waits for one.

@@ -32,8 +32,6 @@ export interface Connection {
   /** Turns TLS on once what was written so far is out. Only over a connection that `canStartTls`. */
   startTls(domain: string): void;
   readonly canStartTls: boolean;
-  /** Called now and then: gives back memory that only traffic needs. */
-  rest(): void;
   /** Reads no more until `resume`. */
   pause(): void;
   resume(): void;

@@ -3,6 +3,7 @@ import { TLSSocket } from "node:tls";
 import type { Receipt } from "../session/session.js";
 import { type Attrs, type Element, openingTag } from "../xml/element.js";
 import { type ParserHandler, type ParserLimits, StreamParser } from "../xml/parser.js";
+import { sparesFor } from "../xml/spare-parsers.js";
 import { StreamError } from "../xmpp/errors.js";
 import type { Connection, ConnectionHandler, TlsFacts } from "./connection.js";
 import { flushSoon } from "./outbox.js";
@@ -30,10 +31,8 @@ export class TcpConnection implements Connection, ParserHandler {
   #parser: StreamParser | undefined;
   /** The parser that read last. Once the stream restarted, what its forerunner still had to say does not count. */
   #reading: StreamParser | undefined;
-  /** The stream's header, while there is no parser because nothing comes. */
+  /** What a parser has to know of the stream, while there is none because no stanza is under way. */
   #resting: string | undefined;
-  /** Something came since the last `rest()`. */
-  #busy = false;
   #limits: ParserLimits;
   readonly #options: TcpOptions;
   #out = "";
@@ -84,17 +83,6 @@ export class TcpConnection implements Connection, ParserHandler {
   restart(): void {
     this.#parser = undefined;
     this.#resting = undefined;
-  }
-
-  rest(): void {
-    if (!this.#busy && this.#parser) {
-      this.#resting = this.#parser.rest();
-      if (this.#resting !== undefined) {
-        this.#parser = undefined;
-        this.#reading = undefined;
-      }
-    }
-    this.#busy = false;
   }
 
   writeHeader(attrs: Attrs): void {
@@ -214,17 +202,32 @@ export class TcpConnection implements Connection, ParserHandler {
   #read(bytes: Buffer): void {
     if (this.#deaf || this.#state !== "open") return;
     try {
-      this.#busy = true;
-      this.#parser ??= new StreamParser(this, this.#limits, this.#resting);
-      this.#resting = undefined;
-      this.#reading = this.#parser;
-      this.#reading.write(bytes);
+      const parser = this.#takeParser();
+      parser.write(bytes);
+      if (parser === this.#parser) this.#giveBack(parser);
     } catch (error) {
       if (this.#reading !== this.#parser) return;
       this.#deaf = true;
       if (!(error instanceof StreamError)) throw error;
       this.handler.onError(error);
     }
+  }
+
+  #takeParser(): StreamParser {
+    if (this.#resting === undefined) this.#parser ??= new StreamParser(this, this.#limits);
+    else this.#parser = sparesFor(this.#limits).take(this.#resting, this);
+    this.#resting = undefined;
+    this.#reading = this.#parser;
+    return this.#parser;
+  }
+
+  #giveBack(parser: StreamParser): void {
+    const header = parser.rest();
+    if (header === undefined) return;
+    this.#resting = header;
+    this.#parser = undefined;
+    this.#reading = undefined;
+    sparesFor(parser.limits).giveBack(header, parser);
   }
 
   #written(error: Error | null | undefined): void {

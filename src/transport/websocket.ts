@@ -2,8 +2,8 @@ import type { Socket } from "node:net";
 import type { WebSocket } from "ws";
 import type { Receipt } from "../session/session.js";
 import { type Attrs, type Element, serialize, xml } from "../xml/element.js";
-import { FrameParser } from "../xml/frame.js";
 import type { ParserLimits } from "../xml/parser.js";
+import { sparesFor } from "../xml/spare-parsers.js";
 import { StreamError } from "../xmpp/errors.js";
 import type { Connection, ConnectionHandler, TlsFacts } from "./connection.js";
 import { NS_FRAMING, streamHeader } from "./framing.js";
@@ -30,7 +30,6 @@ export class WebSocketConnection implements Connection {
   readonly remoteAddress: string;
   readonly secure: boolean;
   handler!: ConnectionHandler;
-  #parser: FrameParser | undefined;
   #limits: ParserLimits;
   #out: string[] = [];
   #outSize = 0;
@@ -42,8 +41,6 @@ export class WebSocketConnection implements Connection {
   #closeOwed = false;
   /** What arrives is not read any more. */
   #deaf = false;
-  /** A message came since the last `rest()`. */
-  #busy = false;
   /** Bytes of a message that is not whole yet, or a little less. */
   #partial = 0;
   #whole = false;
@@ -85,12 +82,7 @@ export class WebSocketConnection implements Connection {
   }
 
   restart(): void {
-    this.#parser = undefined;
-  }
-
-  rest(): void {
-    if (!this.#busy) this.#parser = undefined;
-    this.#busy = false;
+    // Each message is read by itself.
   }
 
   /** RFC 7395 §3.4 */
@@ -181,13 +173,14 @@ export class WebSocketConnection implements Connection {
   #read(data: Buffer, isBinary: boolean): void {
     this.#whole = true;
     if (this.#deaf || this.#state !== "open") return;
-    this.#busy = true;
     try {
       if (isBinary) throw new StreamError("bad-format", "XMPP messages are text");
-      this.#parser ??= new FrameParser(this.#limits);
-      const parser = this.#parser;
+      const spares = sparesFor(this.#limits);
+      const parser = spares.takeFrames();
       const element = parser.read(data);
-      this.#take(element, parser.inner);
+      const { inner } = parser;
+      spares.giveBackFrames(parser);
+      this.#take(element, inner);
     } catch (error) {
       if (!(error instanceof StreamError)) throw error;
       this.#break(error, isBinary ? CLOSE.unacceptable : codeFor(error));

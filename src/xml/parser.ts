@@ -2,6 +2,7 @@ import { isAscii, isUtf8 } from "node:buffer";
 
 import { StreamError } from "../xmpp/errors.js";
 import { type Attrs, Element, openingTag } from "./element.js";
+import { ownText } from "./own-copy.js";
 import { type SaxesAttributeNS, type SaxesTagNS, Tokenizer } from "./tokenizer.js";
 
 /** Caps that hold before anything is built. */
@@ -56,9 +57,9 @@ const ENTITIES: Record<string, string> = Object.assign(Object.create(null), {
  */
 export class StreamParser {
   readonly #sax = new Tokenizer();
-  readonly #limits: ParserLimits;
-  readonly #handler: ParserHandler;
-  /** The opening tag of the stream, as far as it matters to what follows. */
+  /** Who is told; another one may take over between two stanzas. */
+  handler: ParserHandler;
+  /** The opening tag of the stream, as far as it matters to what follows; a text of its own. */
   #header = "";
   #continues = false;
   /** Bytes of a character that the last chunk cut in two; at most three. */
@@ -94,9 +95,12 @@ export class StreamParser {
   #whole: { element: Element | undefined; inner: string | undefined } | undefined;
 
   /** @param header of a stream that another parser has begun, from its `rest()`: it is not told again. */
-  constructor(handler: ParserHandler, limits: ParserLimits, header?: string) {
-    this.#handler = handler;
-    this.#limits = limits;
+  constructor(
+    handler: ParserHandler,
+    readonly limits: ParserLimits,
+    header?: string,
+  ) {
+    this.handler = handler;
     const sax = this.#sax;
     sax.ENTITIES = ENTITIES;
     sax.on("error", (error) => {
@@ -116,7 +120,7 @@ export class StreamParser {
     sax.on("opentagstart", () => {
       this.#handOver();
       this.#attributes = 0;
-      if (this.#depth > this.#limits.maxDepth) throw tooMuch("elements nested deeper than allowed");
+      if (this.#depth > this.limits.maxDepth) throw tooMuch("elements nested deeper than allowed");
     });
     sax.on("attribute", (attribute) => this.#onAttribute(attribute));
     sax.on("opentag", (tag) => this.#onOpen(tag));
@@ -134,12 +138,12 @@ export class StreamParser {
   }
 
   /**
-   * What a parser that goes on with the stream has to know, so that this one can be thrown away in a silence: it is made
-   * of many parts. Undefined while something is under way.
+   * What a parser that goes on with the stream has to know: between two stanzas this one may serve other streams of
+   * which it would say the same. Undefined while something is under way.
    */
   rest(): string | undefined {
     const idle = this.#depth === 1 && this.#clean && !this.#tail && !this.#carry && !this.#garbled;
-    return idle && !this.#closed ? `${this.#header}>` : undefined;
+    return idle && !this.#closed ? this.#header : undefined;
   }
 
   /** @throws StreamError, see the class. */
@@ -147,11 +151,11 @@ export class StreamParser {
     let rest = bytes;
     while (rest.length > 0) {
       // A slice never exceeds what the element under way may still take: whoever is still open after it is too large.
-      const room = this.#limits.maxBytes - this.#pending;
+      const room = this.limits.maxBytes - this.#pending;
       const part = rest.length > room ? rest.subarray(0, room) : rest;
       rest = rest.subarray(part.length);
       this.#feed(part);
-      if (this.#pending >= this.#limits.maxBytes) throw tooMuch("stanza larger than allowed");
+      if (this.#pending >= this.limits.maxBytes) throw tooMuch("stanza larger than allowed");
     }
   }
 
@@ -239,7 +243,7 @@ export class StreamParser {
 
   #onAttribute(attribute: { name: string }): void {
     this.#attributes += 1;
-    if (this.#attributes > this.#limits.maxAttributes)
+    if (this.#attributes > this.limits.maxAttributes)
       throw tooMuch(`too many attributes at ${attribute.name}`);
   }
 
@@ -250,8 +254,8 @@ export class StreamParser {
       this.#depth = 1;
       this.#keepOuter(element.attrs);
       this.#boundary = this.#sax.position - this.#chunkStart;
-      this.#header = openingTag(element.name, namespacesOf(element.attrs));
-      if (!this.#continues) this.#handler.onHeader(element);
+      this.#header = ownText(`${openingTag(element.name, namespacesOf(element.attrs))}>`);
+      if (!this.#continues) this.handler.onHeader(element);
       return;
     }
     if (this.#depth === 1) this.#contentStart = this.#sax.position - this.#chunkStart;
@@ -285,8 +289,8 @@ export class StreamParser {
     const whole = this.#whole;
     if (!whole) return;
     this.#whole = undefined;
-    if (whole.element) this.#handler.onElement(whole.element, whole.inner);
-    else this.#handler.onFooter();
+    if (whole.element) this.handler.onElement(whole.element, whole.inner);
+    else this.handler.onFooter();
   }
 
   #sourceOf(tag: SaxesTagNS): string | undefined {

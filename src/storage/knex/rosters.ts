@@ -19,6 +19,17 @@ export class KnexRosters implements RosterRepository {
     return { version: versionOf(account, Number(rows[0]?.roster_version ?? 0)), entries };
   }
 
+  async related(account: Account): Promise<RosterEntry[]> {
+    const rows: Row[] = await this.db
+      .knex("roster_items")
+      .where({ account_id: account.id })
+      .andWhere((either) =>
+        either.whereNot("subscription", "none").orWhere("ask", true).orWhereNotNull("request"),
+      )
+      .orderBy("contact_hash");
+    return rows.map(readEntry);
+  }
+
   async get(account: Account, contact: Jid): Promise<RosterEntry | undefined> {
     return readFirst(await this.db.knex("roster_items").where(keyOf(account, contact)));
   }

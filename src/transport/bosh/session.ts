@@ -125,10 +125,6 @@ export class BoshSession implements Connection {
     this.#answering.forgetNews();
   }
 
-  rest(): void {
-    // Nothing is kept for the sake of speed.
-  }
-
   writeHeader(attrs: Attrs): void {
     this.#answering.tellOfStream(attrs);
   }
