@@ -69,6 +69,8 @@ export class Link {
   #waiting: (() => void)[] = [];
   /** When something was last sent, ms since 1970. */
   lastSent = 0;
+  /** When the broker last said anything of what was sent, ms since 1970. */
+  lastAnswer = Date.now();
 
   constructor(
     readonly node: NodeId,
@@ -203,6 +205,7 @@ export class Link {
 
   #settled(batch: Sent, error?: unknown): void {
     this.#underWay -= 1;
+    this.lastAnswer = Date.now();
     if (this.#closed) return;
     batch.confirmed = error === undefined;
     if (error !== undefined) this.#failed(error);

@@ -177,9 +177,11 @@ export class Members {
     const stoodStill = now - this.#lastTick > deadAfter / 2;
     this.#lastTick = now;
     if (stoodStill || now - this.#lastLook > deadAfter) void this.#look();
+    // Nothing that is said goes out: it is this node that is cut off, and the others may bury it.
+    const isCutOff = !this.all().some(({ link }) => now - link.lastAnswer < deadAfter / 2);
     for (const peer of this.#peers.values()) {
       // What has come meanwhile may not have been read yet; and without the broker nobody is heard.
-      if (stoodStill || this.adapter === "down") peer.lastHeard = now;
+      if (stoodStill || isCutOff || this.adapter === "down") peer.lastHeard = now;
       if (now - peer.link.lastSent >= beat) peer.link.put(["beat"]);
       if (now - peer.lastHeard > deadAfter) this.#bury(peer.id);
     }
