@@ -32,7 +32,7 @@ describe("A cluster of three nodes", function () {
       // A node that is cut off says why.
       log: { level: "silent" },
     });
-    for (const name of ["romeo", "juliet"]) {
+    for (const name of ["romeo", "juliet", "nurse"]) {
       await cluster.nodes[0].createAccount(Jid.of(name, cluster.nodes[0].domain), "secret");
     }
   });
@@ -117,10 +117,10 @@ describe("A cluster of three nodes", function () {
   it("goes on without its broker: what is for other nodes waits, and nobody is taken for dead", async () => {
     const romeo = await login("romeo", 0);
     const juliet = await login("juliet", 1);
-    const neighbour = await login("juliet", 0, "neighbour");
+    const neighbour = await login("nurse", 0);
     bus.lose(new Error("unplugged"));
     for (const id of ["m1", "m2"]) romeo.write(chat(`${addressOf("juliet")}/spec`, id));
-    romeo.write(chat(`${addressOf("juliet")}/neighbour`, "m3"));
+    romeo.write(chat(addressOf("nurse"), "m3"));
     assert.equal((await neighbour.named("message")).attrs.id, "m3");
     await new Promise((resolve) => setTimeout(resolve, 2 * DEAD_AFTER));
     assert.deepEqual(juliet.mailbox, []);
