@@ -17,6 +17,8 @@ const { values } = parseArgs({
   options: {
     host: { type: "string", default: "127.0.0.1" },
     port: { type: "string" },
+    /** Where every other client connects. */
+    "second-port": { type: "string" },
     protocol: { type: "string", default: "xmpp" },
     domain: { type: "string", default: "localhost" },
     clients: { type: "string", default: "200" },
@@ -37,6 +39,7 @@ const { values } = parseArgs({
 const target: Target = {
   host: values.host,
   port: Number(values.port),
+  secondPort: values["second-port"] === undefined ? undefined : Number(values["second-port"]),
   protocol: protocolOf(values.protocol),
   domain: values.domain,
 };

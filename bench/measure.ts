@@ -75,6 +75,7 @@ function flag([name, value]: [string, string | number]): string[] {
 /** Runs the load generator against a server and resolves with what it printed. */
 async function load<Figures>(peer: Peer, server: Running, args: readonly string[]): Promise<Figures> {
   const fixed = ["--port", String(server.port), "--protocol", peer.protocol];
+  if (server.secondPort !== undefined) fixed.push("--second-port", String(server.secondPort));
   const pids = server.pids().flatMap((pid) => ["--pid", String(pid)]);
   const program = [process.execPath, join(built, "load.js")];
   const [command, ...rest] = pinned(LOAD_CORE, [...program, ...fixed, ...pids, ...args]);

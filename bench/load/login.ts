@@ -3,6 +3,8 @@ import { Client } from "./client.js";
 export interface Target {
   host: string;
   port: number;
+  /** Where every other client connects; undefined: they all go to `port`. */
+  secondPort?: number | undefined;
   /**
    * `relay`: one line says who the client is. `xmpp`: SASL PLAIN without TLS, bind, session, presence. `websocket`: the same
    * by RFC 7395.
@@ -34,7 +36,8 @@ export async function connectAll(all: readonly Account[], target: Target): Promi
   const worker = async () => {
     while (next < all.length) {
       const at = next++;
-      clients[at] = await connect(all[at], target);
+      const port = at % 2 === 1 && target.secondPort !== undefined ? target.secondPort : target.port;
+      clients[at] = await connect(all[at], { ...target, port });
     }
   };
   await Promise.all(Array.from({ length: LOGINS_AT_ONCE }, worker));

@@ -7,6 +7,8 @@ export interface User {
 export interface Running {
   /** On 127.0.0.1: c2s, or the relay's. */
   port: number;
+  /** The same of the second node, where there are two: every other client goes there. */
+  secondPort?: number;
   /** The file or folder that grows when messages are archived; files beside it whose names begin alike belong to it. */
   archive?: string;
   /** Its processes; those below them are found when CPU and memory are read. */
