@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes this machine ready for the specs that need a real database: the Debian packages of PostgreSQL and MariaDB.
+# Makes this machine ready for the specs that need a real database or broker: the Debian packages of PostgreSQL, MariaDB
+# and RabbitMQ.
 # Only their programs are wanted: the specs start servers of their own and stop them again, so no system service is
 # started here. Asks nothing and may be run again at any time.
 #
@@ -8,7 +9,7 @@
 # exit 3  something is missing and only root can add it; the command that does is printed
 set -eu
 
-packages="postgresql mariadb-server"
+packages="postgresql mariadb-server rabbitmq-server"
 policy=/usr/sbin/policy-rc.d
 
 say() { printf 'test-setup: %s\n' "$*"; }

@@ -86,14 +86,14 @@ describe("scripts/setup.mjs, which npm start and npm test run first", () => {
     return { status: run.status, out: run.stdout.trimEnd().split("\n").filter(Boolean), err: run.stderr };
   }
 
-  const installs = ({ out }: { out: string[] }) => out.some((line) => line.startsWith("npm install"));
+  const installs = ({ out }: { out: string[] }) => out.some((line) => /^npm (ci|install) /.test(line));
   const builds = ({ out }: { out: string[] }) => out.some((line) => line.startsWith("tsc in"));
 
   it("installs and builds in a fresh checkout, and says so", () => {
     const { status, out, err } = setUp();
     assert.deepEqual([status, err], [0, ""]);
     assert.match(out[0], /^Installing packages/);
-    assert.match(out[1], /^npm install --no-save .*--include=dev/);
+    assert.match(out[1], /^npm ci .*--include=dev/);
     assert.match(out[2], /^Building/);
     assert.match(out[3], /^tsc in .*sluice-setup-/);
   });
@@ -109,7 +109,8 @@ describe("scripts/setup.mjs, which npm start and npm test run first", () => {
     assert.ok(installs(setUp()));
     assert.ok(!installs(setUp()));
     rmSync(at("node_modules/typescript"), { recursive: true });
-    assert.ok(installs(setUp()));
+    // Only what is missing: `npm ci` would have everything built anew.
+    assert.match(setUp().out[1], /^npm install --no-save .*--include=dev/);
   });
 
   it("builds when a source is newer than the build, and does not install", () => {
@@ -140,7 +141,7 @@ describe("scripts/setup.mjs, which npm start and npm test run first", () => {
     assert.equal(status, 7);
     assert.match(
       err,
-      /^npm error code E404\n"npm install .*" failed \(exit code 7\); what it printed says why\.\n$/,
+      /^npm error code E404\n"npm ci .*" failed \(exit code 7\); what it printed says why\.\n$/,
     );
   });
 

@@ -28,7 +28,11 @@ export class ServerProcess implements Place {
    * @param storage the section `storage` of the configuration.
    * @param dataFolder the folder for its data, if it is not to be among the temporary ones.
    */
-  static async create(storage: Record<string, unknown>, dataFolder?: string): Promise<ServerProcess> {
+  static async create(
+    storage: Record<string, unknown>,
+    dataFolder?: string,
+    more: Record<string, unknown> = {},
+  ): Promise<ServerProcess> {
     const folder = await mkdtemp(join(tmpdir(), "sluice-faults-"));
     const data = dataFolder ?? join(folder, "data");
     const config = join(folder, "sluice.yaml");
@@ -41,6 +45,7 @@ export class ServerProcess implements Place {
       session: { resumeTimeout: "3s", answerTimeout: "2s", maxUnacked: 100 },
       storage,
       log: { level: "warn", format: "json" },
+      ...more,
     };
     await writeFile(config, stringify(settings));
     return new ServerProcess(folder, data, config);
@@ -96,6 +101,14 @@ export class ServerProcess implements Place {
     const gone = new Promise((resolve) => child.once("exit", resolve));
     child.kill(signal);
     await gone;
+  }
+
+  /** It does nothing for a while, as a machine that is overloaded or moved, and then goes on as if nothing had been. */
+  async standStill(ms: number): Promise<void> {
+    const child = this.#child;
+    child?.kill("SIGSTOP");
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    child?.kill("SIGCONT");
   }
 
   async remove(): Promise<void> {

@@ -1,6 +1,6 @@
 import { numbersOf, readArchive } from "./archive-reader.js";
 import { type Habit, Receiver, Sender } from "./people.js";
-import { PASSWORD } from "./place.js";
+import { PASSWORD, type Place } from "./place.js";
 import type { ServerProcess } from "./process.js";
 
 export interface Result {
@@ -13,6 +13,13 @@ export interface Result {
   disordered: string[];
   /** `archive: sender number` of what was acknowledged and is not in the sender's or the receiver's archive. */
   unarchived: string[];
+}
+
+/** What messages are sent through: one server, or a cluster. */
+export interface FaultTarget extends Place {
+  addAccounts(names: readonly string[], password: string): Promise<void>;
+  /** Resolves when it serves. */
+  start(): Promise<void>;
 }
 
 /** What happens to the server while messages flow. */
@@ -46,7 +53,7 @@ export function kills(server: ServerProcess, count: number): Disturbance {
 }
 
 /** Senders write to receivers of every habit while something happens to the server; then all is counted. */
-export async function runFaults(server: ServerProcess, disturb: Disturbance, seed: number): Promise<Result> {
+export async function runFaults(server: FaultTarget, disturb: Disturbance, seed: number): Promise<Result> {
   const random = seeded(seed);
   const receivers = HABITS.map((habit) => new Receiver(`to-${habit}`, habit, server, random));
   const senders = receivers.flatMap(({ name }) =>
@@ -95,7 +102,7 @@ function count(senders: readonly Sender[], receivers: readonly Receiver[]): Omit
 }
 
 /** Both sides have it in their archives: XEP-0313 §3.3.1. */
-async function unarchived(server: ServerProcess, senders: readonly Sender[]): Promise<string[]> {
+async function unarchived(server: FaultTarget, senders: readonly Sender[]): Promise<string[]> {
   const owners = new Set(senders.flatMap(({ name, receiver }) => [name, receiver]));
   const found: string[] = [];
   for (const owner of owners) {

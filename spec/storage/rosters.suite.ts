@@ -37,6 +37,25 @@ export function rostersSuite(nodes: Nodes): void {
     for (const entry of entries) assert.deepEqual(listed.get(entry.jid.text), entry);
   });
 
+  it("tell apart those with whom there is, or was asked for, a subscription", async () => {
+    const account = await freshAccount(nodes.storage);
+    const entries = {
+      none: contactEntry(Jid.parse("none@capulet.example")),
+      approved: contactEntry(Jid.parse("approved@capulet.example"), { approved: true }),
+      to: contactEntry(Jid.parse("to@capulet.example"), { subscription: "to" }),
+      from: contactEntry(Jid.parse("from@capulet.example"), { subscription: "from", groups: ["a"] }),
+      both: contactEntry(Jid.parse("both@capulet.example"), { subscription: "both" }),
+      asked: contactEntry(Jid.parse("asked@capulet.example"), { ask: true }),
+      asks: contactEntry(Jid.parse("asks@capulet.example"), { listed: false, request: "" }),
+    };
+    for (const entry of Object.values(entries))
+      await nodes.storage.rosters.update(account, entry.jid, () => entry);
+    const other = await freshAccount(nodes.storage);
+    await nodes.storage.rosters.update(other, ROMEO, () => contactEntry(ROMEO, { subscription: "both" }));
+    const { none, approved, ...related } = entries;
+    assert.deepEqual(byText(await nodes.other.rosters.related(account)), byText(Object.values(related)));
+  });
+
   it("tell a change what stood before and how many entries are listed", async () => {
     const account = await freshAccount(nodes.storage);
     const { rosters } = nodes.storage;

@@ -199,6 +199,17 @@ describe("A hostile client", () => {
       await hoarder.drop();
     });
 
+    it("and changes its presence all the time does not have its whole roster read for it each time", async () => {
+      const hoarder = await bound("hoarder");
+      const began = performance.now();
+      hoarder.write("<presence/>".repeat(500));
+      const longest = await longestWait(hoarder.ping());
+      assert.ok(longest < 2000, `somebody else waited ${Math.round(longest)} ms`);
+      // Reading those three megabytes takes some tens of milliseconds.
+      assert.ok(performance.now() - began < 5000, `it took ${Math.round(performance.now() - began)} ms`);
+      await hoarder.drop();
+    });
+
     it("and sends more than it is allowed after its footer is not heard", async () => {
       const romeo = await bound("romeo");
       const jid = test.server.registry.of(Jid.parse(`nurse@${test.domain}`))[0].jid.text;

@@ -145,6 +145,11 @@ export class RabbitBroker {
     return stdout.split("\n").filter((line) => line !== "");
   }
 
+  /** Lets it believe that its memory is full, so that it takes no messages; or not any more. */
+  async alarm(on: boolean): Promise<void> {
+    await this.#ctl("set_vm_memory_high_watermark", on ? "0" : "0.9");
+  }
+
   /** What RabbitMQ's own tool says. */
   #ctl(...args: string[]): Promise<{ stdout: string }> {
     return run(`${BIN}/rabbitmqctl`, args, { cwd: this.folder, env: this.#env() });

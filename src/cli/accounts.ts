@@ -45,7 +45,9 @@ export async function removeAccount(loaded: LoadedConfig, jid: string): Promise<
     return;
   }
   const { Server } = await import("../server.js");
-  const server = await Server.start({ ...loaded, config: { ...config, listen: [] } }, logForAdmin());
+  // Of the certificates that a server has, there is nothing to say.
+  const log = logForAdmin({ server: "error" });
+  const server = await Server.start({ ...loaded, config: { ...config, listen: [] } }, log);
   try {
     await server.accounts.remove(jid);
   } finally {
@@ -54,8 +56,8 @@ export async function removeAccount(loaded: LoadedConfig, jid: string): Promise<
 }
 
 /** What is wrong with the database is said to the admin, not written to the server's log. */
-function logForAdmin(): RootLogger {
-  return createLogger({ level: "warn", areas: {}, format: "pretty" }, process.stderr);
+function logForAdmin(areas: Config["log"]["areas"] = {}): RootLogger {
+  return createLogger({ level: "warn", areas, format: "pretty" }, process.stderr);
 }
 
 function throughServer(data: string): AccountChanges {

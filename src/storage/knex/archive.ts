@@ -11,7 +11,7 @@ import type {
   KeptMessage,
 } from "../types.js";
 import { type Database, list, sqlByCount } from "./database.js";
-import { asText, placeholders, type Row } from "./dialect.js";
+import { asText, type Row } from "./dialect.js";
 import { CHUNK_ROWS, existingAccounts, lockMessages, removeUnmarked, slices } from "./messages.js";
 
 /** Rows looked at in one go at most where one resource of a contact is asked for. */
@@ -30,6 +30,7 @@ export class KnexArchive implements ArchiveRepository {
   }
 
   async add(references: readonly ArchiveReference[], mark: { slot: number; id: number }): Promise<void> {
+    const { dialect } = this.db;
     await this.db.transaction(async (trx) => {
       const accounts = await existingAccounts(
         this.db,
@@ -40,10 +41,9 @@ export class KnexArchive implements ArchiveRepository {
       // Neighbours in the table one after the other: each page is looked for and changed once.
       there.sort((a, b) => a.accountId - b.accountId || a.messageId - b.messageId);
       for (const chunk of slices(there)) {
-        await trx.raw(
-          this.#sql.add(chunk.length),
-          chunk.flatMap((one) => this.#values(one)),
-        );
+        const { sql, bindings } = dialect.integerRows(chunk.map((one) => this.#values(one)));
+        const into = "insert into archive (account_id, message_id, peer, resource)";
+        await trx.raw(`${into} ${sql} ${dialect.ignoreExisting("message_id")}`, bindings);
       }
       const late = references.filter(({ accountId }) => !accounts.has(accountId));
       await this.#takeOut(
@@ -239,10 +239,6 @@ function statements({ dialect }: Database) {
         where id in ${list(count)} and (${column}, id) in ${dialect.pairs(count)}`,
     );
   return {
-    add: byCount(
-      (count) => `insert into archive (account_id, message_id, peer, resource)
-        values ${placeholders(count, "(?, ?, ?, ?)")} ${dialect.ignoreExisting("message_id")}`,
-    ),
     remove: byCount(
       (count) => `delete from archive where (account_id, message_id) in ${dialect.pairs(count)}`,
     ),

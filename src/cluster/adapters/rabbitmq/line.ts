@@ -17,6 +17,7 @@ export class Line {
   #turn: number;
   #link: Link | undefined;
   #blocked: Error | undefined;
+  #barred: Error | undefined;
   #down: Error | undefined = new Error("not connected yet");
   #told: "up" | "down" = "down";
   #waiting: (() => void)[] = [];
@@ -38,7 +39,7 @@ export class Line {
 
   /** Why nothing can be sent, when it cannot. */
   get down(): Error | undefined {
-    return this.#down ?? this.#blocked;
+    return this.#barred ?? this.#down ?? this.#blocked;
   }
 
   /** Given when it was closed, or ended. */
@@ -79,12 +80,19 @@ export class Line {
     return this.#link;
   }
 
+  /** From now on it counts as down; what is done over it may come to its end. */
+  bar(why: Error): void {
+    this.#barred = why;
+    this.#report();
+  }
+
   /** It will not come back. */
   end(why: Error): void {
     if (this.closed.aborted) return;
+    const link = this.#link;
     this.#closing.abort(why);
     this.#lose(why);
-    this.#link?.lose(why);
+    link?.lose(why);
   }
 
   /** What was sent before arrives. */

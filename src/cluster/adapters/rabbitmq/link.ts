@@ -1,12 +1,15 @@
 import type { Socket } from "node:net";
+import { setTimeout as wait } from "node:timers/promises";
 import { type Channel, type ChannelModel, type ConfirmChannel, connect } from "amqplib";
+import { unless } from "./backoff.js";
 import type { RabbitOptions } from "./options.js";
 
 /** ms that the broker may take to say goodbye. */
 const GOODBYE = 1000;
 
 /** The broker's answer to what it does not do, as the number of AMQP 0-9-1; undefined when it was no answer. */
-export const answerOf = (error: unknown): number | undefined => (error as { code?: number } | undefined)?.code;
+export const answerOf = (error: unknown): number | undefined =>
+  (error as { code?: number } | undefined)?.code;
 
 /** There is no such queue; a queue whose broker is away for the moment is answered 404 as well. */
 export const isMissing = (error: unknown): boolean =>
@@ -24,6 +27,7 @@ export const isRefused = (error: unknown): boolean => answerOf(error) === 406;
  */
 export class Link {
   readonly #lost = new AbortController();
+  #closing = false;
 
   private constructor(
     private readonly incoming: ChannelModel,
@@ -70,7 +74,12 @@ export class Link {
 
   /** Ends it at once. */
   lose(error: Error): void {
-    if (this.#lost.signal.aborted) return;
+    // One of the two is closed first.
+    if (!this.#closing) this.#lose(error);
+  }
+
+  #lose(error: Error): void {
+    if (this.lost.aborted) return;
     this.#lost.abort(error);
     for (const model of [this.incoming, this.outgoing]) socketOf(model).destroy();
   }
@@ -94,18 +103,20 @@ export class Link {
     try {
       return await work(channel);
     } finally {
-      if (!closed) await channel.close();
+      // The library forgets to tell that the connection has ended meanwhile.
+      if (!closed) await unless(this.lost, channel.close());
     }
   }
 
   /** Ends it; what was sent before arrives. */
   async close(): Promise<void> {
     if (this.lost.aborted) return;
-    const timer = setTimeout(() => this.lose(new Error("the broker did not say goodbye")), GOODBYE);
-    // A connection that ends in the middle of it has ended too.
-    await Promise.allSettled([this.incoming.close(), this.outgoing.close()]);
-    clearTimeout(timer);
-    this.lose(new Error("the connection was closed"));
+    this.#closing = true;
+    const timer = new AbortController();
+    const goodbye = Promise.allSettled([this.incoming, this.outgoing].map((model) => model.close()));
+    await Promise.race([goodbye, wait(GOODBYE, undefined, { signal: timer.signal })]);
+    timer.abort();
+    this.#lose(new Error("the connection was closed"));
   }
 }
 

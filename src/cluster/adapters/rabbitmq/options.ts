@@ -34,7 +34,9 @@ export const rabbitOptions = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$/)
     .default("sluice")
-    .describe("Begins the names of all queues and exchanges; deployments with different prefixes share a vhost."),
+    .describe(
+      "Begins the names of all queues and exchanges; deployments with different prefixes share a vhost.",
+    ),
   tls: tls.optional(),
   queueType: z
     .enum(["classic", "quorum"])
@@ -45,7 +47,9 @@ export const rabbitOptions = z.strictObject({
     .max(65_535)
     .default(500)
     .describe("Messages that the broker hands out before it hears that they were dealt with."),
-  attempts: count.default(3).describe("How often a message is tried before it is set aside as a dead letter."),
+  attempts: count
+    .default(3)
+    .describe("How often a message is tried before it is set aside as a dead letter."),
   retryDelay: milliseconds.default(100).describe("ms between two of these attempts."),
   maxDeadLetters: count.default(1000).describe("Dead letters that are kept; of more the oldest go."),
   maxUnconfirmed: count

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from "node:timers/promises";
 import type { ConfirmChannel, Message } from "amqplib";
 import type { RabbitOptions } from "./options.js";
 
@@ -66,9 +67,13 @@ export class Outbox {
     });
   }
 
-  /** Resolves when everything was answered. */
+  /** Resolves when everything was answered, or has waited too long. */
   async flush(): Promise<void> {
-    if (this.#sent.size > 0) await new Promise<void>((resolve) => this.#flushing.push(resolve));
+    if (this.#sent.size === 0) return;
+    const enough = new AbortController();
+    const flushed = new Promise<void>((resolve) => this.#flushing.push(resolve));
+    await Promise.race([flushed, wait(this.options.sendTimeout, undefined, { signal: enough.signal })]);
+    enough.abort();
   }
 
   #returned({ properties }: Message): void {

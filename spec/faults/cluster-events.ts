@@ -1,0 +1,68 @@
+import type { ClusterProcess } from "./cluster-process.js";
+import type { Disturbance } from "./run.js";
+
+/** What carries messages between the nodes, and how it fails. */
+export interface BrokerFaults {
+  /** kill -9, and up again. */
+  restart(): Promise<void>;
+  /** Nobody reaches it for a while. */
+  cut(ms: number): Promise<void>;
+}
+
+/** ms between two events. */
+const PEACE = { least: 400, most: 1500 };
+/** ms that the broker cannot be reached. */
+const CUT = { least: 500, most: 3000 };
+
+const KINDS = ["kill", "kill", "stand still", "broker restarts", "broker cut", "two at once"] as const;
+type Kind = (typeof KINDS)[number];
+
+/** So many things happen to a cluster, chosen at random; each is told to `note`. */
+export function clusterEvents(
+  cluster: ClusterProcess,
+  broker: BrokerFaults,
+  count: number,
+  deadAfter: number,
+  note: (what: string) => void,
+): Disturbance {
+  return async (_senders, random) => {
+    const between = ({ least, most }: { least: number; most: number }) => least + random() * (most - least);
+    const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+    const busy = new Set<number>();
+
+    async function happen(kind: Kind): Promise<void> {
+      note(kind);
+      if (kind === "two at once") {
+        const [one, other] = [pick(), pick()];
+        await Promise.all([happen(one), happen(one === other ? "kill" : other)]);
+      } else if (kind === "broker restarts") await broker.restart();
+      else if (kind === "broker cut") await broker.cut(between(CUT));
+      else await strike(kind);
+    }
+
+    function pick(): Exclude<Kind, "two at once"> {
+      const kinds = KINDS.filter((kind) => kind !== "two at once");
+      return kinds[Math.floor(random() * kinds.length)];
+    }
+
+    /** A node that nothing happens to at the moment. */
+    async function strike(kind: "kill" | "stand still"): Promise<void> {
+      const free = cluster.nodes.map((_, i) => i).filter((i) => !busy.has(i));
+      const index = free[Math.floor(random() * free.length)];
+      busy.add(index);
+      const node = cluster.nodes[index];
+      if (kind === "kill") {
+        await node.end("SIGKILL");
+        await node.start();
+      } else {
+        await node.standStill(1.5 * deadAfter);
+      }
+      busy.delete(index);
+    }
+
+    for (let event = 0; event < count; event++) {
+      await pause(between(PEACE));
+      await happen(KINDS[Math.floor(random() * KINDS.length)]);
+    }
+  };
+}

@@ -1,0 +1,68 @@
+import { createServer } from "node:net";
+import { ServerProcess } from "./process.js";
+import type { FaultTarget } from "./run.js";
+
+/** Several node processes that are one service; whoever comes gets to any of them. */
+export class ClusterProcess implements FaultTarget {
+  private constructor(
+    readonly nodes: readonly ServerProcess[],
+    private readonly random: () => number,
+  ) {}
+
+  /** @param cluster the section of that name. */
+  static async create(
+    count: number,
+    url: string,
+    cluster: Record<string, unknown>,
+    random: () => number,
+  ): Promise<ClusterProcess> {
+    const nodes: ServerProcess[] = [];
+    for (let i = 0; i < count; i++) {
+      const storage = { client: "postgres", url, pool: { min: 0, max: 4 } };
+      // A node that comes back is found where it was.
+      const listen = [{ type: "c2s", port: await freePort() }];
+      nodes.push(await ServerProcess.create(storage, undefined, { cluster, listen }));
+    }
+    return new ClusterProcess(nodes, random);
+  }
+
+  addAccounts(names: readonly string[], password: string): Promise<void> {
+    return this.nodes[0].addAccounts(names, password);
+  }
+
+  async start(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.start()));
+  }
+
+  get port(): number | undefined {
+    return this.nodes.find(({ port }) => port !== undefined)?.port;
+  }
+
+  up(): Promise<number> {
+    const there = this.nodes.filter(({ port }) => port !== undefined);
+    const choice = there.length > 0 ? there : this.nodes;
+    return choice[Math.floor(this.random() * choice.length)].up();
+  }
+
+  /** Resolves with the data folders of its nodes, for questions to them. */
+  get folders(): string[] {
+    return this.nodes.map(({ data }) => data);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.end("SIGTERM")));
+  }
+
+  async remove(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.remove()));
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (typeof address !== "object" || address === null) throw new Error("no port");
+  return address.port;
+}
