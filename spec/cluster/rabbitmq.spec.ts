@@ -196,7 +196,7 @@ describe("the cluster adapter over RabbitMQ", () => {
         if (heard.length >= 3) await opened;
         heard.push(text(message));
       };
-      const a = await start("a");
+      const a = await start("a", nothing, { url });
       await start("b", receive, { prefetch: 10 }, (state) => states.push(state));
       for (const one of numbers(30)) await a.send("b", "k", Buffer.from(one));
       await until(() => heard.length === 3);
@@ -442,10 +442,13 @@ describe("the cluster adapter over RabbitMQ", () => {
       const hear = (fields: object, words: string) => said.push(JSON.stringify(fields), words);
       const options = { url: url.replace(RABBIT_PASSWORD, password) };
       const a = make(prefix, options, { ...silentLog, info: hear, warn: hear } as typeof silentLog);
+      const began = Date.now();
       await assert.rejects(a.start("a", nothing, ignore), (error: Error) => {
         said.push(String(error.stack));
         return /ACCESS.REFUSED/.test(error.message);
       });
+      // Not after it has tried for as long as it waits for a broker.
+      assert.ok(Date.now() - began < 10_000);
       const wrong = adapter.options.safeParse({ url: `http://sluice:${password}@127.0.0.1` });
       said.push(String(wrong.error));
       assert.equal(wrong.success, false);

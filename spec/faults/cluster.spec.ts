@@ -1,9 +1,12 @@
 import { strict as assert } from "node:assert";
 import { randomBytes } from "node:crypto";
+import { Kafka, logLevel } from "kafkajs";
+import { openStorage } from "../../src/storage/knex/connect.js";
 import { CuttableProxy } from "../support/cuttable-proxy.js";
 import { emptyDatabase } from "../support/databases.js";
 import { KafkaBroker } from "../support/kafka-broker.js";
 import { RabbitBroker } from "../support/rabbitmq-broker.js";
+import { silentLog } from "../support/silent-log.js";
 import { type BrokerFaults, clusterEvents } from "./cluster-events.js";
 import { ClusterProcess } from "./cluster-process.js";
 import { runFaults, seeded } from "./run.js";
@@ -15,7 +18,29 @@ const SEED = Number(process.env.FAULT_SEED ?? Date.now() % 1_000_000);
 const DEAD_AFTER = 2000;
 
 describe(`What a cluster has acknowledged survives its nodes and its broker (${EVENTS} events, FAULT_SEED=${SEED})`, () => {
-  async function check(url: string, cluster: object, broker: BrokerFaults): Promise<void> {
+  /** Those who are dead have been taken over, and those who are there know it. */
+  async function checkMembers(url: string, count: number): Promise<void> {
+    const storage = await openStorage({ client: "postgres", url, durability: "relaxed" }, silentLog);
+    try {
+      const deadline = Date.now() + 10 * DEAD_AFTER;
+      let members = await storage.nodes.list();
+      while (members.length !== count && Date.now() < deadline) {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        members = await storage.nodes.list();
+      }
+      assert.equal(members.length, count, `members: ${JSON.stringify(members)}`);
+    } finally {
+      await storage.close();
+    }
+  }
+
+  /** @param mailboxes what the broker has of nodes */
+  async function check(
+    url: string,
+    cluster: object,
+    broker: BrokerFaults,
+    mailboxes: () => Promise<string[]>,
+  ): Promise<void> {
     const random = seeded(SEED + 1);
     const target = await ClusterProcess.create(
       3,
@@ -35,6 +60,10 @@ describe(`What a cluster has acknowledged survives its nodes and its broker (${E
       assert.deepEqual(lost, [], `acknowledged, but never delivered\n${said(target)}`);
       assert.deepEqual(disordered, [], "delivered in another order than sent");
       assert.deepEqual(unarchived, [], "acknowledged, but not in an archive");
+      await checkMembers(url, 3);
+      await target.stop();
+      await checkMembers(url, 0);
+      assert.deepEqual(await mailboxes(), [], "left over in the broker");
     } finally {
       await target.remove();
     }
@@ -66,7 +95,9 @@ describe(`What a cluster has acknowledged survives its nodes and its broker (${E
     const proxy = await CuttableProxy.open({ host: "127.0.0.1", port: broker.port });
     try {
       const options = { url: broker.urlBehind(proxy.port), prefix: prefix(), heartbeat: 2 };
-      await check(url, { adapter: "rabbitmq", options }, faultsOf(broker, proxy));
+      await check(url, { adapter: "rabbitmq", options }, faultsOf(broker, proxy), async () =>
+        (await broker.queues()).filter((name) => name.startsWith(`${options.prefix}.mailbox.`)),
+      );
     } finally {
       await proxy.close();
       await broker.stop();
@@ -82,8 +113,14 @@ describe(`What a cluster has acknowledged survives its nodes and its broker (${E
     const port = Number(address.split(":")[1]);
     const proxy = await CuttableProxy.open({ host: "127.0.0.1", port }, proxyPort);
     try {
-      const brokers = [`127.0.0.1:${proxy.port}`];
-      await check(url, { adapter: "kafka", options: { brokers, prefix: prefix() } }, faultsOf(broker, proxy));
+      const options = { brokers: [`127.0.0.1:${proxy.port}`], prefix: prefix() };
+      await check(url, { adapter: "kafka", options }, faultsOf(broker, proxy), async () => {
+        const admin = new Kafka({ brokers: [broker.address], logLevel: logLevel.NOTHING }).admin();
+        await admin.connect();
+        const topics = await admin.listTopics();
+        await admin.disconnect();
+        return topics.filter((name) => name.startsWith(`${options.prefix}.mailbox.`));
+      });
     } finally {
       await proxy.close();
       await broker.stop();

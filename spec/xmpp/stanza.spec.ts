@@ -60,6 +60,22 @@ describe("A stanza", () => {
     for (const name of ["message", "presence", "iq"]) assert.ok(isStanzaName(name));
     for (const name of ["Message", "auth", "h:message", "", "toString"]) assert.ok(!isStanzaName(name), name);
   });
+
+  it("made of parts is as it was, and reads its children when they are asked for", () => {
+    const inner = "<body>a &lt; b</body><x xmlns='urn:example:x'><y/></x>";
+    const from = Jid.parse("romeo@montague.example/orchard");
+    const attrs = { xmlns: "jabber:client", from: from.text, to: "juliet@capulet.example", type: "chat" };
+    const stanza = Stanza.ofParts("message", attrs, from, Jid.parse(attrs.to), inner);
+    assert.ok(stanza.text().endsWith(` type="chat">${inner}</message>`));
+    assert.equal(stanza.getChildText("body"), "a < b");
+    assert.equal(stanza.getChild("x", "urn:example:x")?.parent, stanza);
+    assert.equal(stanza.getChild("body")?.getNS(), "jabber:client");
+    assert.equal(stanza.children, stanza.children);
+    const view = stanza.withTo(from);
+    assert.equal(view.children, stanza.children);
+    assert.equal(view.shares(stanza), true);
+    assert.equal(view.shares(stanza.withId("other")), false);
+  });
 });
 
 describe("A view of a stanza", () => {

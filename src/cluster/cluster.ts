@@ -51,8 +51,8 @@ export interface ClusterEvents {
   registry: Registry;
   /** A stanza for a resource that the sender's node believes to be here. */
   given(full: Jid, stanza: Stanza, receipt: Receipt | undefined, origin: NodeId): void;
-  /** A stanza without a receipt that could not be sent. */
-  lost(stanza: Stanza): void;
+  /** A stanza without a receipt that could not be sent: its node is gone, or too much waits for it. */
+  lost(stanza: Stanza, why: "gone" | "full"): void;
   /** Messages for an account are in the store; `asked` of them were to wait there because this node said so. */
   stored(account: Jid, origin: NodeId, asked: number): void;
   /** Something may be waiting in the store for any session of this node. */
@@ -165,7 +165,7 @@ export class Cluster implements Nodes {
     const peer = this.#members.get(resource.node);
     if (!peer || peer.link.overfull) {
       if (receipt) receipt.failed();
-      else this.#events.lost(stanza);
+      else this.#events.lost(stanza, peer ? "full" : "gone");
       return;
     }
     const number = receipt ? this.#sent.add(peer.id, receipt) : 0;
@@ -250,9 +250,9 @@ export class Cluster implements Nodes {
   }
 
   /** Resolves with ms to there and back when a node has handled all that it was told before. */
-  async echo(node: NodeId): Promise<number> {
+  async echo(node: NodeId, deadline?: number): Promise<number> {
     const asked = performance.now();
-    await this.ask(node, "echo", null);
+    await this.ask(node, "echo", null, deadline);
     return performance.now() - asked;
   }
 

@@ -74,7 +74,7 @@ export function encode({ n, first, items, poison }: Batch): Buffer {
 
 /** @throws Error for what no node of this version has written. */
 export function decode(bytes: Uint8Array): Batch {
-  const read: unknown = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString());
+  const read = parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString());
   if (!Array.isArray(read) || read[0] !== VERSION) {
     throw new Error(`a message of another version: ${Array.isArray(read) ? read[0] : typeof read}`);
   }
@@ -82,6 +82,15 @@ export function decode(bytes: Uint8Array): Batch {
   if (!Number.isSafeInteger(n) || !Array.isArray(items)) throw new Error("not a batch");
   if (typeof first === "string") return { n, items, poison: first };
   return { n, items, ...(first === 1 && { first: true as const }) };
+}
+
+/** @throws Error that does not quote the text, as JSON.parse does: it becomes the reason of a dead letter. */
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error("a message that is not JSON");
+  }
 }
 
 export function rowOf({ jid, presence, priority, interested, flags, boundAt }: Resource): Row {

@@ -195,9 +195,12 @@ export class Delivery {
   }
 
   /** What a session's end left undelivered and nobody keeps: its sender is told, as for a resource that is not there. */
-  lost(stanza: Stanza): void {
+  lost(
+    stanza: Stanza,
+    condition: "recipient-unavailable" | "resource-constraint" = "recipient-unavailable",
+  ): void {
     if (stanza.kind === "presence" || messageIsSilent(stanza)) return;
-    const reply = stanza.errorReply(new StanzaError("recipient-unavailable"));
+    const reply = stanza.errorReply(new StanzaError(condition));
     if (reply?.to) this.#toAsker(reply, reply.to);
   }
 

@@ -126,6 +126,8 @@ export class StreamError extends Error {
     readonly condition: StreamCondition,
     readonly text?: string,
     readonly application?: Element,
+    /** Content of `<see-other-host/>`: §4.9.3.19. */
+    readonly address?: string,
   ) {
     super(text ?? condition);
     this.name = "StreamError";
@@ -136,7 +138,7 @@ export class StreamError extends Error {
     return xml(
       "stream:error",
       null,
-      xml(this.condition, { xmlns: NS_STREAMS }),
+      xml(this.condition, { xmlns: NS_STREAMS }, this.address),
       this.text === undefined ? undefined : xml("text", { xmlns: NS_STREAMS, "xml:lang": "en" }, this.text),
       this.application,
     );

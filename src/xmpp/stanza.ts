@@ -40,7 +40,7 @@ export class Stanza extends Element {
   onArchived: ((id: number) => void) | undefined;
 
   /** @param attrs must agree with `from` and `to`. */
-  private constructor(
+  protected constructor(
     kind: StanzaKind,
     attrs: Attrs,
     readonly from: Jid | undefined,
@@ -82,23 +82,7 @@ export class Stanza extends Element {
     to: Jid | undefined,
     inner: string,
   ): Stanza {
-    const stanza = new Stanza(kind, attrs, from, to, [], inner);
-    Object.defineProperty(stanza, "children", {
-      configurable: true,
-      enumerable: true,
-      get(): Node[] {
-        const { children } = parseElement(`<x xmlns="${NS_CLIENT}">${inner}</x>`);
-        for (const child of children) if (typeof child === "object") child.parent = stanza;
-        Object.defineProperty(stanza, "children", {
-          value: children,
-          writable: true,
-          configurable: true,
-          enumerable: true,
-        });
-        return children;
-      },
-    });
-    return stanza;
+    return UnreadStanza.withText(kind, attrs, from, to, inner);
   }
 
   /** Builds one: `Stanza.make("message", { to, type: "chat" }, xml("body", {}, "hi"))`. */
@@ -238,6 +222,30 @@ export class Stanza extends Element {
     return other;
   }
 }
+
+/** Its children are read when they are first asked for: see `Stanza.ofParts`. */
+class UnreadStanza extends Stanza {
+  static withText(
+    kind: StanzaKind,
+    attrs: Attrs,
+    from: Jid | undefined,
+    to: Jid | undefined,
+    inner: string,
+  ): Stanza {
+    return new UnreadStanza(kind, attrs, from, to, [], inner);
+  }
+}
+
+Object.defineProperty(UnreadStanza.prototype, "children", {
+  get(this: UnreadStanza): Node[] {
+    const { children } = parseElement(`<x xmlns="${NS_CLIENT}">${this.inner}</x>`);
+    for (const child of children) if (typeof child === "object") child.parent = this;
+    Object.defineProperty(this, "children", { value: children, writable: true, enumerable: true });
+    return children;
+  },
+  // What the constructors set is empty.
+  set: () => undefined,
+});
 
 function parseAddress(text: string): Jid {
   const jid = Jid.tryParse(text);

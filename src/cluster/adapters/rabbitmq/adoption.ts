@@ -69,14 +69,14 @@ export class Adoption {
 
   async #drain(link: Link): Promise<void> {
     const { dead, names, lanes, options, log, outbox } = this.parts;
-    const nothing = () => undefined;
     const mailbox = new Mailbox({
       owner: dead,
       names,
       lanes,
       options,
       log,
-      marked: nothing,
+      // Of one that tried before, or of the node when it was stopping.
+      marked: (done) => done(),
       cancelled: () => link.lose(new Error(`the queue of ${dead} was deleted`)),
     });
     this.#mailbox = mailbox;

@@ -1,13 +1,10 @@
 import type { OnState } from "../../adapter.js";
 import { Backoff, unless } from "./backoff.js";
-import { answerOf, Link } from "./link.js";
+import { isFinal, Link } from "./link.js";
 import type { RabbitOptions } from "./options.js";
 
 /** It is of no use to go on: the node's mailbox is no more. */
 export class Gone extends Error {}
-
-/** Refused by name and password, and a vhost that is not there. */
-const FINAL = new Set([403, 530]);
 
 /** A link to the broker that is opened anew for as long as it takes whenever it is lost. */
 export class Line {
@@ -55,7 +52,7 @@ export class Line {
         await this.#open();
         break;
       } catch (error) {
-        if (error instanceof Gone || FINAL.has(answerOf(error) ?? 0) || this.closed.aborted) throw error;
+        if (error instanceof Gone || isFinal(error) || this.closed.aborted) throw error;
         await backoff.wait(until);
         if (until.aborted) throw error;
       }

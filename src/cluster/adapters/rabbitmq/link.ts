@@ -21,6 +21,9 @@ export const isLocked = (error: unknown): boolean => answerOf(error) === 405;
 /** It is there already and different, or it is not empty. */
 export const isRefused = (error: unknown): boolean => answerOf(error) === 406;
 
+/** It does not let us in: by name and password, or since there is no such vhost. */
+export const isFinal = (error: unknown): boolean => /ACCESS.REFUSED|NOT.ALLOWED/.test(String(error));
+
 /**
  * What lasts as long as the broker can be reached: two connections, since the broker reads nothing more from one that sends
  * too much, and acknowledgements are not to wait for that. When one of them ends, so does the other.

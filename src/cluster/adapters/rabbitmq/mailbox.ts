@@ -16,8 +16,8 @@ export interface MailboxParts {
   lanes: Lanes;
   options: RabbitOptions;
   log: AdapterLog;
-  /** There was a mark in it that was not awaited. */
-  marked: () => void;
+  /** There was a mark in it that was not awaited; `done` takes it out. */
+  marked: (done: () => void) => void;
   /** The broker hands out nothing more from it. */
   cancelled: (link: Link) => void;
 }
@@ -66,13 +66,15 @@ export class Mailbox {
   async empty(link: Link, read: Promise<void>): Promise<void> {
     const { lanes, options } = this.parts;
     await unless(link.lost, read);
-    do {
+    for (;;) {
       // Also what somebody sent just before the queue was closed and the broker put behind the mark.
       await unless(link.lost, lanes.settled());
       this.#consuming?.acks.flush();
       // From here on it may end.
       this.#closing = true;
-    } while (!(await removeMailbox(link, this.queue, options)));
+      if (await removeMailbox(link, this.queue, options)) break;
+      this.#closing = false;
+    }
     await this.close();
   }
 
@@ -95,9 +97,11 @@ export class Mailbox {
       log.warn({ queue: this.queue }, "what no node of this version has sent was thrown away");
       done();
     } else if ("mark" in read) {
-      done();
-      if (this.#awaited?.mark === read.mark) this.#awaited.resolve();
-      else this.parts.marked();
+      if (this.#awaited?.mark !== read.mark) this.parts.marked(done);
+      else {
+        done();
+        this.#awaited.resolve();
+      }
     }
     // To all but the sender.
     else if (fields.exchange === names.all && read.message.from === owner) done();

@@ -48,6 +48,7 @@ export class RabbitNode {
       lanes: this.#lanes,
       options,
       log,
+      // It stays there for the heir.
       marked: () => void this.#retire(),
       cancelled: (link) => void this.#cancelled(link),
     });

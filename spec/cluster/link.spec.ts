@@ -1,0 +1,186 @@
+import assert from "node:assert/strict";
+import { decode, type Item } from "../../src/cluster/envelope.js";
+import { LINK_DEFAULTS, Link, type LinkOptions } from "../../src/cluster/link.js";
+import { xml } from "../../src/xml/element.js";
+import { Jid } from "../../src/xmpp/jid.js";
+import { Stanza } from "../../src/xmpp/stanza.js";
+
+const juliet = Jid.parse("juliet@capulet.example/balcony");
+const nurse = Jid.parse("nurse@capulet.example/kitchen");
+const romeo = Jid.parse("romeo@montague.example/orchard");
+
+/** What a link sends, and what becomes of it. */
+class Line {
+  readonly sent: { n: number; first: boolean; items: readonly Item[] }[] = [];
+  readonly states: boolean[] = [];
+  readonly #settle: { resolve: () => void; reject: (error: Error) => void }[] = [];
+  #watchers: (() => void)[] = [];
+  readonly link: Link;
+
+  constructor(options: Partial<LinkOptions> = {}) {
+    this.link = new Link(
+      "there",
+      (bytes) =>
+        new Promise((resolve, reject) => {
+          const { n, first, items } = decode(bytes);
+          this.sent.push({ n, first: first === true, items });
+          this.#settle.push({ resolve, reject });
+          for (const tell of this.#watchers.splice(0)) tell();
+        }),
+      { ...LINK_DEFAULTS, retry: 1, maxRetry: 2, ...options },
+      (broken) => this.states.push(broken),
+    );
+  }
+
+  /** Resolves when so many batches were sent in all. */
+  async has(count: number): Promise<void> {
+    while (this.sent.length < count) await new Promise<void>((resolve) => this.#watchers.push(resolve));
+  }
+
+  /** What the broker says of the batch sent at a place. */
+  confirm(at: number): Promise<void> {
+    this.#settle[at].resolve();
+    return turn();
+  }
+
+  refuse(at: number): Promise<void> {
+    this.#settle[at].reject(new Error("the broker is busy"));
+    return turn();
+  }
+
+  get numbers(): number[] {
+    return this.sent.map(({ n }) => n);
+  }
+}
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+const gone = (name: string): Item => ["gone", name];
+
+describe("A link between two nodes", () => {
+  it("sends what was said in one turn as one batch, and counts the batches", async () => {
+    const line = new Line();
+    for (const name of ["a", "b", "c"]) line.link.put(gone(name));
+    await line.has(1);
+    line.link.put(gone("d"));
+    await line.has(2);
+    assert.deepEqual(line.sent, [
+      { n: 0, first: false, items: [gone("a"), gone("b"), gone("c")] },
+      { n: 1, first: false, items: [gone("d")] },
+    ]);
+    assert.equal(line.link.idle, false);
+    await line.confirm(0);
+    await line.confirm(1);
+    assert.equal(line.link.idle, true);
+  });
+
+  it("says a stanza for many once, with the list of them, and never joins what wants a receipt", async () => {
+    const line = new Line();
+    const presence = Stanza.of(
+      xml("presence", { from: romeo.text }, xml("show", {}, "away")),
+      "<show>away</show>",
+    );
+    line.link.putStanza(presence.withTo(juliet), juliet, 0);
+    line.link.putStanza(presence.withTo(nurse.bare), nurse, 0);
+    line.link.putStanza(presence.withTo(juliet), juliet, 7);
+    await line.has(1);
+    const [together, alone] = line.sent[0].items;
+    assert.deepEqual(together.slice(4, 6), [[juliet.text, [nurse.text, nurse.bareText]], 0]);
+    assert.deepEqual(alone.slice(4, 6), [[juliet.text], 7]);
+    assert.equal(line.sent[0].items.length, 2);
+  });
+
+  it("has no more batches under way than its window; the rest joins the next one", async () => {
+    const line = new Line({ window: 2 });
+    for (const name of ["a", "b", "c", "d"]) {
+      line.link.put(gone(name));
+      await turn();
+      await turn();
+    }
+    assert.deepEqual(line.numbers, [0, 1]);
+    await line.confirm(0);
+    assert.deepEqual(line.sent[2], { n: 2, first: false, items: [gone("c"), gone("d")] });
+  });
+
+  it("sends again what was refused and all after it, in order, the first of them alone", async () => {
+    const line = new Line();
+    for (const name of ["a", "b", "c"]) {
+      line.link.put(gone(name));
+      await turn();
+      await turn();
+    }
+    assert.deepEqual(line.numbers, [0, 1, 2]);
+    await line.confirm(0);
+    await line.refuse(1);
+    assert.equal(line.link.broken, true);
+    // It came without the one before it, so the receiver has passed over it.
+    await line.confirm(2);
+    line.link.put(gone("d"));
+    await line.has(4);
+    assert.deepEqual(line.numbers, [0, 1, 2, 1]);
+    await line.confirm(3);
+    await line.has(6);
+    assert.deepEqual(line.numbers, [0, 1, 2, 1, 2, 3]);
+    assert.deepEqual(line.states, [true, false]);
+    await line.confirm(4);
+    await line.confirm(5);
+    assert.equal(line.link.idle, true);
+  });
+
+  it("goes on trying, and tries at once when told that the broker is back", async () => {
+    const line = new Line({ retry: 60_000, maxRetry: 60_000 });
+    line.link.put(gone("a"));
+    await line.has(1);
+    await line.refuse(0);
+    line.link.retryNow();
+    await line.has(2);
+    await line.confirm(1);
+    assert.equal(line.link.broken, false);
+    assert.deepEqual(line.numbers, [0, 0]);
+  });
+
+  it("holds senders back when much waits, and takes no stanza when far too much does", async () => {
+    const line = new Line({ window: 1, maxQueued: 2 });
+    assert.equal(line.link.room(), undefined);
+    line.link.put(gone("under way"));
+    await line.has(1);
+    for (const name of ["a", "b"]) line.link.put(gone(name));
+    let hasRoom = false;
+    const room = line.link.room()?.then(() => {
+      hasRoom = true;
+    });
+    assert.equal(line.link.overfull, false);
+    for (const name of ["c", "d", "e", "f", "g", "h"]) line.link.put(gone(name));
+    assert.equal(line.link.overfull, true);
+    await turn();
+    assert.equal(hasRoom, false);
+    await line.confirm(0);
+    await room;
+    assert.equal(line.link.overfull, false);
+  });
+
+  it("begins anew when the broker has lost a batch that it had confirmed", async () => {
+    const line = new Line();
+    line.link.put(gone("lost"));
+    await line.has(1);
+    assert.equal(line.link.restart(), false);
+    await line.confirm(0);
+    assert.equal(line.link.restart(), true);
+    line.link.put(gone("news"));
+    await line.has(2);
+    assert.deepEqual(line.sent[1], { n: 1, first: true, items: [gone("news")] });
+  });
+
+  it("forgets everything when the node is gone, and lets those go on who waited for room", async () => {
+    const line = new Line({ window: 1, maxQueued: 1 });
+    line.link.put(gone("under way"));
+    await line.has(1);
+    line.link.put(gone("waits"));
+    const room = line.link.room();
+    line.link.close();
+    await room;
+    await line.refuse(0);
+    line.link.put(gone("late"));
+    await turn();
+    assert.deepEqual(line.numbers, [0]);
+  });
+});
