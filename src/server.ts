@@ -3,9 +3,13 @@ import { createHmac, randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import { hostname } from "node:os";
 import { domainToASCII } from "node:url";
+import { accountCommands } from "./admin/account-commands.js";
 import { AccountAdmin } from "./admin/accounts.js";
+import { clusterCommands } from "./admin/cluster-commands.js";
 import { handleControl } from "./admin/commands.js";
 import { type ControlRequest, ControlServer, controlPath } from "./admin/control.js";
+import { deadLetterCommands } from "./admin/dead-letters.js";
+import { drainCommands } from "./admin/drain-commands.js";
 import { AccountRemoval } from "./admin/removal.js";
 import type { ClusterAdapter } from "./cluster/adapter.js";
 import { Cluster } from "./cluster/cluster.js";
@@ -15,6 +19,7 @@ import { Resumption } from "./cluster/resumption.js";
 import type { LoadedConfig } from "./config/loader.js";
 import { validatePlugins } from "./config/plugin-options.js";
 import type { Config, ListenerConfig } from "./config/schema.js";
+import { Evacuation } from "./evacuation.js";
 import type { Logger } from "./log.js";
 import { ServerArchive } from "./plugin/archive-access.js";
 import { chosenFor, pluginNames } from "./plugin/chosen.js";
@@ -87,6 +92,7 @@ export class Server {
   registry!: Registry;
   /** Undefined on a server that is alone. */
   cluster: Cluster | undefined;
+  #evacuation: Evacuation | undefined;
   #certificates!: Certificates;
 
   private constructor(
@@ -96,6 +102,9 @@ export class Server {
   ) {
     this.fenced = new Promise((resolve) => {
       this.#onFenced = resolve;
+    });
+    this.drained = new Promise((resolve) => {
+      this.#onDrained = resolve;
     });
   }
 
@@ -123,6 +132,22 @@ export class Server {
   /** Takes over certificates of a configuration that was read anew. @throws SetupError and keeps the old ones. */
   async reload(config: Config): Promise<void> {
     await this.#certificates.reload(config);
+  }
+
+  /**
+   * Hands its sessions over to other nodes, once and for all, and lets nobody in any more; then it is to be stopped.
+   * @param time ms it may take; 0 = not at all
+   */
+  async drain(time: number): Promise<void> {
+    if (time > 0 && this.#evacuation) {
+      for (const close of this.#closeEntrances.splice(0)) close();
+      await this.#evacuation.run(time);
+    }
+    this.#onDrained();
+  }
+
+  get isDraining(): boolean {
+    return this.#evacuation?.isRunning ?? false;
   }
 
   /** Closes streams with `system-shutdown`, writes what is left, and leaves nothing open. Idempotent. */
@@ -174,6 +199,9 @@ export class Server {
     if (cluster) cache.onForget = (jid) => cluster.forget(jid);
     const registry = new Registry(self, cluster);
     this.registry = registry;
+    const [streams, { address }] = [this.#streams, config.cluster];
+    const clusterLog = log.child({ area: "cluster" });
+    this.#evacuation = cluster && new Evacuation({ cluster, registry, streams, address, log: clusterLog });
     const domains = new Map(Object.keys(config.domains).map((name) => [name, new Domain(Jid.parse(name))]));
     this.domains = domains;
     const removal = new AccountRemoval(
@@ -255,7 +283,8 @@ export class Server {
       await cluster.start({
         registry,
         given: (full, stanza, receipt, origin) => delivery.take(full, stanza, receipt, origin),
-        lost: (stanza) => delivery.lost(stanza),
+        lost: (stanza, why) =>
+          delivery.lost(stanza, why === "full" ? "resource-constraint" : "recipient-unavailable"),
         stored: (bare, origin, asked) => drains.stored(bare, origin, asked),
         look: () => drains.look(),
         gone: (node) => drains.gone(node),
@@ -281,7 +310,9 @@ export class Server {
 
   /** What a `sluice` command asks for. @throws AdminError */
   control(request: ControlRequest): Promise<unknown> {
-    return handleControl(this.accounts, request);
+    const { cluster } = this;
+    const areas = [accountCommands(this.accounts), clusterCommands(cluster), deadLetterCommands(cluster)];
+    return handleControl([...areas, drainCommands(this)], request);
   }
 
   /** A node died, and this one has taken over: its sessions are gone, which nobody else will tell. */
@@ -296,6 +327,10 @@ export class Server {
   /** The other nodes have taken this one for dead, and over what it had: it is to be stopped, and started anew. */
   readonly fenced: Promise<void>;
   #onFenced!: () => void;
+
+  /** Its sessions have been handed over: it is to be stopped. */
+  readonly drained: Promise<void>;
+  #onDrained!: () => void;
 
   /** WebSocket and BOSH. */
   #openWeb(http: HttpServer, hosts: StreamHosts, tls: TlsSettings): void {
@@ -380,7 +415,7 @@ export class Server {
   }
 
   async #stop(): Promise<void> {
-    for (const close of this.#closeEntrances) close();
+    for (const close of this.#closeEntrances.splice(0)) close();
     const ended = new Promise<void>((resolve) => {
       this.#allEnded = resolve;
     });

@@ -13,6 +13,11 @@ const COMMANDS = [
   ["script"],
   ["user"],
   ...["add", "passwd", "delete", "list", "import"].map((name) => ["user", name]),
+  ["cluster"],
+  ["cluster", "status"],
+  ["dead-letters"],
+  ...["list", "show", "replay", "drop"].map((name) => ["dead-letters", name]),
+  ["drain"],
 ];
 
 describe("The sluice command", () => {
@@ -54,6 +59,8 @@ describe("The sluice command", () => {
       ["an option without its value", ["check", "--config"], /argument missing/],
       ["an argument too many", ["check", "more"], /too many arguments/],
       ["a missing argument", ["user", "add"], /missing required argument 'jid'/],
+      ["no time", ["drain", "--time", "soon"], /--time <time>' argument 'soon' is invalid/],
+      ["no number", ["dead-letters", "list", "--limit", "0"], /--limit <count>' argument '0' is invalid/],
     ];
     for (const [what, args, expected] of cases) {
       it(what, async () => {

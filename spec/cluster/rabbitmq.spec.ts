@@ -227,6 +227,31 @@ describe("the cluster adapter over RabbitMQ", () => {
       await assert.rejects(a.send("a", "k", Buffer.from("now")), /away/);
     });
 
+    it("refuses what waits for a confirmation when its connection ends", async () => {
+      const a = await start("a");
+      const pending = a.send("a", "k", Buffer.from("1"));
+      a.crash();
+      await assert.rejects(pending, /closed/);
+    });
+
+    it("notices a broker that stands still, and goes on with it", async function () {
+      if (!broker?.pid) this.skip();
+      const { heard, receive } = listener();
+      const states: string[] = [];
+      const a = await start("a", receive, { connectTimeout: 300 }, (state) => states.push(state));
+      process.kill(broker.pid, "SIGSTOP");
+      try {
+        const pending = assert.rejects(a.send("a", "k", Buffer.from("1")));
+        await until(() => states.at(-1) === "down");
+        await pending;
+      } finally {
+        process.kill(broker.pid, "SIGCONT");
+      }
+      await until(() => states.at(-1) === "up");
+      await a.send("a", "k", Buffer.from("2"));
+      await until(() => heard.includes("2"));
+    });
+
     it("counts as down while the broker takes no messages, and loses none", async function () {
       if (!broker) this.skip();
       const { heard, receive } = listener();

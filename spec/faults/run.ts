@@ -96,7 +96,9 @@ function count(senders: readonly Sender[], receivers: readonly Receiver[]): Omit
     result.delivered += first.length;
     result.duplicates += heard.length - first.length;
     result.lost.push(...missing(acknowledged, first).map((number) => `${name} ${number}`));
-    if (first.some((number, at) => at > 0 && number < first[at - 1])) result.disordered.push(name);
+    const late = first.filter((number, at) => at > 0 && number < first[at - 1]);
+    if (late.length > 0)
+      result.disordered.push(`${name}: ${late.slice(0, 5)} after ${first[first.indexOf(late[0]) - 1]}`);
   }
   return result;
 }

@@ -303,7 +303,8 @@ export function messagesSuite(nodes: Nodes): void {
     await nodes.storage.messages.append([gone, here]);
     const ids = [account.id, other.id, none.id];
     assert.deepEqual(await nodes.other.messages.waiting(ids), []);
-    await nodes.storage.messages.releaseAll(["node-here", "another"]);
+    assert.equal(await nodes.storage.messages.releaseAll(["node-here", "another"]), true);
+    assert.equal(await nodes.other.messages.releaseAll(["node-here", "another"]), false);
     assert.deepEqual(await nodes.other.messages.waiting(ids), [account.id]);
     assert.deepEqual(await nodes.other.messages.waiting([]), []);
     const [freed] = await nodes.other.messages.pending(account, 0, 10, []);

@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { AdminError } from "../admin/admin-error.js";
 import { SetupError } from "../config/setup-error.js";
 import { version } from "../version.js";
+import { addClusterCommands } from "./cluster-commands.js";
 import { completeConfigOf, configReader, configReadingOf, sourceArguments } from "./config.js";
 import { type ExitCode, exitCodes } from "./exit-codes.js";
 import { addUserCommands } from "./user-commands.js";
@@ -68,6 +69,7 @@ function program(): Command {
       await runScripts(files, await completeConfigOf(command));
     });
   addUserCommands(sluice);
+  addClusterCommands(sluice);
   return sluice;
 }
 

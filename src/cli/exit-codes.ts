@@ -4,6 +4,6 @@ export const exitCodes = {
   1: "a fault in Sluice, or something could not be stopped cleanly; the log has more",
   2: "the command line is wrong",
   3: "the configuration is wrong, or the admin has to put something right first",
-  4: "what was asked for cannot be done (no such account, account exists)",
+  4: "what was asked for cannot be done (no such account, account exists, not in a cluster)",
 } as const;
 export type ExitCode = keyof typeof exitCodes;

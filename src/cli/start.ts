@@ -34,9 +34,10 @@ export async function startServer(read: ReadConfig, workerArguments: () => strin
     log.info({ version, listening: server.listening }, "started");
     greet([...server.domains.keys()], server.listening);
     for (;;) {
-      const signal = await Promise.race([told, server.fenced]);
-      if (signal) {
-        await stop(server, signal, log);
+      const drained = server.drained.then(() => "drained" as const);
+      const reason = await Promise.race([told, drained, server.fenced]);
+      if (reason) {
+        await stop(server, reason, log);
         return;
       }
       log.warn(
@@ -58,8 +59,9 @@ function onSamePorts(loaded: LoadedConfig, { listening }: Server): LoadedConfig 
   return { ...loaded, config: { ...loaded.config, listen } };
 }
 
-async function stop(server: Server, signal: NodeJS.Signals, log: RootLogger): Promise<void> {
-  log.info({ signal }, "stopping");
+async function stop(server: Server, reason: NodeJS.Signals | "drained", log: RootLogger): Promise<void> {
+  if (reason === "SIGTERM" && !server.isDraining) await server.drain(server.config.shutdown.drain);
+  log.info({ reason }, "stopping");
   await server.stop();
   log.info("stopped");
 }

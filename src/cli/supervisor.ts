@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { Socket } from "node:net";
 import { AdminError } from "../admin/admin-error.js";
 import { type ControlRequest, ControlServer, controlPath } from "../admin/control.js";
+import type { DrainBegun } from "../admin/drain-commands.js";
 import type { Config } from "../config/schema.js";
 import { SetupError } from "../config/setup-error.js";
 import type { RootLogger } from "../log.js";
@@ -48,8 +49,9 @@ export async function superviseWorkers(
     process.on("SIGHUP", () => void supervisor.reload(read));
     log.info({ version, workers: config.cluster.workers, listening: supervisor.listening }, "started");
     greet(Object.keys(config.domains), supervisor.listening);
-    const signal = await Promise.race([stop, supervisor.failed]);
-    log.info({ signal }, "stopping");
+    const drained = supervisor.drained.then(() => "drained");
+    const reason = await Promise.race([stop, drained, supervisor.failed]);
+    log.info({ reason }, "stopping");
   } finally {
     await control.stop();
     await supervisor.stop();
@@ -61,6 +63,9 @@ class Supervisor {
   readonly listening: { type: Config["listen"][number]["type"]; host: string; port: number }[] = [];
   /** Rejects when no worker runs and none can be started. */
   readonly failed: Promise<never>;
+  /** Resolves when all workers have handed their sessions over, because an admin wants it, and have ended. */
+  readonly drained: Promise<void>;
+  #onDrained: () => void = () => undefined;
   readonly #listeners: Listener[] = [];
   readonly #workers: (WorkerProcess | undefined)[] = [];
   readonly #waiting: { listener: number; socket: Socket }[] = [];
@@ -78,6 +83,9 @@ class Supervisor {
       this.#fail = reject;
     });
     this.failed.catch(() => undefined);
+    this.drained = new Promise((resolve) => {
+      this.#onDrained = resolve;
+    });
   }
 
   /** @throws SetupError when a port cannot be had. */
@@ -111,9 +119,21 @@ class Supervisor {
   }
 
   async control(request: ControlRequest): Promise<unknown> {
+    if (request.command === "drain") return this.#drain(request);
     const worker = this.#workers.find((one) => one?.serves);
     if (!worker) throw new AdminError("The server is starting again; try it in a moment.");
     return worker.ask(request);
+  }
+
+  /** All of them go. What one of them refuses, as there is no other node, all do. @throws AdminError */
+  async #drain(request: ControlRequest): Promise<DrainBegun> {
+    const workers = this.#workers.filter((worker) => worker?.serves) as WorkerProcess[];
+    const begun = (await Promise.all(workers.map((worker) => worker.ask(request)))) as DrainBegun[];
+    this.#stopping = true;
+    for (const listener of this.#listeners) listener.stop();
+    void Promise.all(workers.map(({ ended }) => ended)).then(this.#onDrained);
+    const sessions = begun.reduce((sum, one) => sum + one.sessions, 0);
+    return { sessions, time: Math.max(0, ...begun.map(({ time }) => time)) };
   }
 
   kill(): void {

@@ -37,12 +37,13 @@ export async function runWorker(slot: number, read: ReadConfig): Promise<void> {
     const fenced = server.fenced.then(() => {
       process.exitCode = 1;
     });
-    const told = Promise.race([stopSignal(), abandoned, fenced]);
+    const told = Promise.race([stopSignal(), abandoned, fenced, server.drained]);
     process.on("message", (news: ToWorker, socket?: Socket) => hear(server, sources, news, socket, log));
     log.info({ pid: process.pid }, "worker serves");
     tell({ tells: "ready" });
-    await told;
+    const reason = await told;
     tell({ tells: "leaving" });
+    if (reason === "SIGTERM" && !server.isDraining) await server.drain(loaded.config.shutdown.drain);
     await server.stop();
   } finally {
     await root.close();

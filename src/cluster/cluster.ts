@@ -13,6 +13,7 @@ import { Members } from "./members.js";
 import type { Peer } from "./peer.js";
 import { Questions } from "./questions.js";
 import { GivenReceipt, SentReceipts } from "./receipts.js";
+import { SharedRounds } from "./shared-rounds.js";
 
 /** Everything between two nodes goes one way, in one order. */
 const LANE = "";
@@ -20,6 +21,8 @@ const LANE = "";
 const ANSWER = 10_000;
 /** ms for others to write what they have. */
 const FLUSHED = 2000;
+/** ms for a node to answer that it has dealt with all that it was told; then it is asked again. */
+const SETTLE = 1000;
 /** ms between two complaints that something is missing. */
 const AGAIN_EVERY = 1000;
 
@@ -104,7 +107,7 @@ export class Cluster implements Nodes {
       inherit: (node, slot) => this.#inherit(node, slot),
       inherited: (rows) => {
         this.#tellAll(["look"]);
-        this.#events.look();
+        this.#look();
         for (const row of rows) this.#events.left(row);
       },
       fenced: () => {
@@ -115,11 +118,18 @@ export class Cluster implements Nodes {
     });
     this.answers("close", (payload) => this.#closeOwn(payload as CloseRequest));
     this.answers("echo", async () => true);
+    this.answers("settle", () => this.#lanes.run());
     this.answers("flushed", () => parts.flushed());
     this.self = self;
   }
 
   readonly self: NodeId;
+  /** ms since 1970 */
+  #unsettledUntil = 0;
+  /** All that this node has said to others so far has been dealt with there. */
+  readonly #lanes = new SharedRounds(() =>
+    this.#members.allAnswer((node) => this.ask(node, "echo", null, SETTLE)),
+  );
 
   /** Joins the others; resolves when this node knows the sessions of all that are there. */
   async start(events: ClusterEvents): Promise<void> {
@@ -132,14 +142,34 @@ export class Cluster implements Nodes {
     );
     await this.#members.start();
     // What nodes held that are gone, and no heir has freed: they died with all others, or wrote it after their end.
-    await this.#freeOrphans();
-    this.#tellAll(["look"]);
+    if (await this.#freeOrphans()) this.#tellAll(["look"]);
   }
 
-  async #freeOrphans(): Promise<void> {
+  /** @returns whether there were any messages that nobody alive held. */
+  async #freeOrphans(): Promise<boolean> {
     const members = await this.parts.nodes.list();
     const alive = members.filter(({ heir }) => heir === undefined).map(({ id }) => id);
-    await this.parts.messages.releaseAll(alive);
+    return this.parts.messages.releaseAll(alive);
+  }
+
+  /** Messages of a node that is gone have come to light, or may. */
+  #look(): void {
+    this.#unsettledUntil = Date.now() + this.parts.options.deadAfter;
+    this.#events.look();
+  }
+
+  get isUnsettled(): boolean {
+    return Date.now() < this.#unsettledUntil;
+  }
+
+  async settled(): Promise<void> {
+    await this.#members.allAnswer((node) => this.ask(node, "settle", null, SETTLE));
+    if (!this.#members.hasLostAny) return;
+    // One that was only stopped has taken messages up to its end, and nobody has inherited those.
+    if (await this.#freeOrphans()) {
+      this.#look();
+      this.#tellAll(["look"]);
+    }
   }
 
   /** Says good-bye, when all that was said before is safe, or cannot be. */
@@ -277,6 +307,11 @@ export class Cluster implements Nodes {
     };
   }
 
+  /** Stanzas that other nodes have, and have not told the end of. */
+  get awaited(): number {
+    return this.#sent.size;
+  }
+
   deadLetters(limit: number): Promise<DeadLetter[]> {
     return this.parts.adapter.deadLetters(limit);
   }
@@ -287,7 +322,8 @@ export class Cluster implements Nodes {
 
   /** Handles a dead letter as if it had just come. @throws what is wrong with it; then it stays. */
   async replay(letter: DeadLetter): Promise<void> {
-    for (const item of decode(letter.body).items) this.#handle(item, letter.from);
+    // Nobody waits for a receipt of it any more; and it is for a session wherever that is by now.
+    for (const item of decode(letter.body).items) this.#handle(item, this.self);
     await this.parts.adapter.dropDeadLetter(letter.id);
   }
 
@@ -300,7 +336,8 @@ export class Cluster implements Nodes {
     const { log } = this.parts;
     if (broken) log.warn({ node, err: why }, "another node cannot be reached; messages for it wait");
     else log.info({ node }, "another node can be reached again");
-    if (!broken) this.#members.get(node)?.tellStored();
+    if (broken) this.#sent.doubt(node);
+    else this.#members.get(node)?.tellStored();
   }
 
   /** Awaited before the broker forgets the message. Rejects for what cannot be read: the adapter sets it aside. */
@@ -371,7 +408,7 @@ export class Cluster implements Nodes {
         this.#events.stored(Jid.parse(item[1]), from, item[2]);
         return;
       case "look":
-        this.#events.look();
+        this.#look();
         return;
       case "beat":
         return;
@@ -424,7 +461,7 @@ export class Cluster implements Nodes {
   }
 
   /** For receipts of what this node was given. */
-  settled(origin: NodeId, number: number, outcome: Outcome, kept: Receipt["kept"]): void {
+  became(origin: NodeId, number: number, outcome: Outcome, kept: Receipt["kept"]): void {
     if (kept) this.#underWay.delete(kept.id);
     const peer = this.#members.get(origin);
     if (peer) peer.link.put(["receipt", number, outcome]);
@@ -461,6 +498,7 @@ export class Cluster implements Nodes {
   }
 
   #dropped(node: NodeId): Resource[] {
+    this.#unsettledUntil = Date.now() + this.parts.options.deadAfter;
     const rows = this.#directory.drop(node);
     this.#sent.lost(node);
     this.#questions.lost(node);

@@ -9,6 +9,8 @@ import { Peer } from "./peer.js";
 
 /** Nodes that are known to be dead, so that a late word of theirs does not bring them back. */
 const MAX_GONE = 1000;
+/** How many times `deadAfter` the others have to come back too when the broker was away. */
+const RETURN = 2;
 /** ms to get rid of what is still to be said before leaving. */
 const FAREWELL = 2000;
 
@@ -103,6 +105,30 @@ export class Members {
     return peer;
   }
 
+  /** A node has died while this one was there. */
+  get hasLostAny(): boolean {
+    return this.#gone.size > 0;
+  }
+
+  /**
+   * Resolves when each of the others has answered, or is gone; at once where nobody can be asked: while the broker is away those
+   * who are here go on.
+   * @param ask rejects when it gets no answer
+   */
+  async allAnswer(ask: (node: NodeId) => Promise<unknown>): Promise<void> {
+    const answered = this.all().map(async ({ id }) => {
+      while (this.adapter === "up" && this.#peers.has(id)) {
+        try {
+          await ask(id);
+          return;
+        } catch {
+          // It has not answered in time, or was dropped: that is looked at again.
+        }
+      }
+    });
+    await Promise.all(answered);
+  }
+
   knows(node: NodeId): void {
     const peer = this.#peers.get(node);
     if (peer) peer.known = true;
@@ -160,11 +186,11 @@ export class Members {
     if (this.all().every(({ known }) => known)) for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
-  /** The broker is back: nobody could be heard meanwhile, so nobody is late. */
+  /** The broker is back: nobody could be heard meanwhile, so nobody is late; and others may be back later. */
   #isBack(): void {
-    const now = Date.now();
+    const grace = Date.now() + RETURN * this.parts.options.deadAfter;
     for (const peer of this.#peers.values()) {
-      peer.lastHeard = now;
+      peer.lastHeard = grace;
       peer.link.retryNow();
     }
     this.parts.log.info({}, "the broker can be reached");

@@ -35,6 +35,11 @@ export class SentReceipts {
     else receipt.failed();
   }
 
+  /** A node cannot be reached for the moment. */
+  doubt(node: NodeId): void {
+    for (const one of this.#outstanding.values()) if (one.node === node) one.receipt.doubtful?.();
+  }
+
   /** A node is gone, with all that it was given: in the order in which it was. */
   lost(node: NodeId): void {
     const lost = [...this.#outstanding].filter(([, one]) => one.node === node);
@@ -45,7 +50,7 @@ export class SentReceipts {
 
 /** Who is told what becomes of a stanza that another node has given this one. */
 export interface GivenEvents {
-  settled(origin: NodeId, number: number, outcome: Outcome, kept: Receipt["kept"]): void;
+  became(origin: NodeId, number: number, outcome: Outcome, kept: Receipt["kept"]): void;
 }
 
 /** The receipt of a stanza on the node that has the session. */
@@ -78,6 +83,6 @@ export class GivenReceipt implements Receipt {
   #tell(outcome: Outcome): void {
     if (this.#told) return;
     this.#told = true;
-    this.events.settled(this.origin, this.number, outcome, this.kept);
+    this.events.became(this.origin, this.number, outcome, this.kept);
   }
 }

@@ -17,6 +17,7 @@ import {
   count,
   domainName,
   duration,
+  hostPort,
   listOf,
   mapOf,
   network,
@@ -365,6 +366,11 @@ const cluster = section({
   deadAfter: duration({ min: 200, max: 10 * MINUTE })
     .prefault("8s")
     .describe("How long a node may be silent before the others take it for dead; some beats at least."),
+  address: scalar("a host and a port, such as chat1.example.org:5222 or [2001:db8::1]:5222", hostPort)
+    .optional()
+    .describe(
+      "Where clients reach this node and no other (a c2s port): another node that hands its sessions over sends them there.",
+    ),
 }).superRefine(beatsOftenEnough, always);
 export type ClusterConfig = z.output<typeof cluster>;
 
@@ -414,6 +420,11 @@ const shutdown = section({
   timeout: duration({ min: 100, max: 10 * MINUTE })
     .prefault("10s")
     .describe("How long streams may take to end when the server stops."),
+  drain: duration({ max: 60 * MINUTE })
+    .prefault(0)
+    .describe(
+      "How long a node of a cluster that is told to stop by SIGTERM hands its sessions over to other nodes before; 0 for not at all.",
+    ),
 });
 
 /** Reads options as written; gives `Config`. Relative paths start at the working directory. */

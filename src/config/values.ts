@@ -78,6 +78,13 @@ export function network(value: unknown): string | undefined {
   return Number(bits ?? 0) <= (version === 4 ? 32 : 128) ? (value as string) : undefined;
 }
 
+/** For `scalar`: host:port, an IPv6 address in brackets, as RFC 6120 §4.9.3.19 writes it. */
+export function hostPort(value: unknown): string | undefined {
+  const [, host, port] = /^([^\s:/@[\]]+|\[[^\]]+\]):(\d{1,5})$/.exec(nonEmpty(value) ?? "") ?? [];
+  if (host === undefined || Number(port) < 1 || Number(port) > 65_535) return undefined;
+  return host.startsWith("[") && isIP(host.slice(1, -1)) !== 6 ? undefined : (value as string);
+}
+
 /** For `scalar`: how many processes. */
 export function workerCount(value: unknown): number | undefined {
   if (value === "auto") return availableParallelism();

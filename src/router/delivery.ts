@@ -209,7 +209,8 @@ export class Delivery {
     const able = mostAvailable(this.registry.of(message.to as Jid).filter(isReceptive));
     // What a session left behind may be more than another has room for at once; and to another node it goes by way of the
     // store, so that what comes after it does not overtake it.
-    const full = able.find((target) => !target.session || target.session.saturated);
+    const { isUnsettled } = this.registry.nodes;
+    const full = able.find((target) => !target.session || target.session.saturated || isUnsettled);
     if (able.length === 0 || full || this.drains.of(entry.account)) {
       this.log.release(entry);
       if (full) this.drains.fetch(entry.account, full);
@@ -226,7 +227,7 @@ export class Delivery {
   /** Another node cannot take it now: it finds it in the store. */
   wait(entry: LogEntry, node: string): void {
     this.log.release(entry);
-    this.registry.nodes.stored(node, entry.account, true);
+    this.drains.waits(entry.account, node);
   }
 
   /** From another node, for a resource that it believes to be here. */
@@ -240,8 +241,13 @@ export class Delivery {
       else this.lost(stanza);
       return;
     }
+    // It was found in the store meanwhile.
+    if (receipt?.kept && this.drains.hasGiven(receipt.kept.id)) {
+      receipt.delivered();
+      return;
+    }
     const draining = this.drains.of(session.account)?.serves(resource) === true;
-    if (receipt?.kept && (draining || session.saturated)) {
+    if (receipt?.kept && (draining || session.saturated || this.registry.nodes.isUnsettled)) {
       this.drains.expect(session, origin);
       receipt.later?.(origin);
     } else if (draining && stanza.kind === "message" && !receipt) {
@@ -253,7 +259,10 @@ export class Delivery {
 
   /** A session that does not acknowledge is given no more for the moment; and to another node the way may be blocked. */
   #mustWait(target: Resource, account: Account): boolean {
-    return target.session ? target.session.saturated : this.registry.nodes.detours(target.node, account);
+    const { nodes } = this.registry;
+    return target.session
+      ? target.session.saturated || nodes.isUnsettled
+      : nodes.detours(target.node, account);
   }
 
   /** Undefined while everything that waits for the database, or for other nodes, has room. */
@@ -349,6 +358,10 @@ class MessageReceipt implements Receipt {
     private readonly entry: LogEntry,
     private left: number,
   ) {}
+
+  doubtful(): void {
+    this.delivery.keep(this.entry);
+  }
 
   get kept(): LogEntry {
     return this.entry;

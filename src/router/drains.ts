@@ -31,6 +31,8 @@ export class Drains {
   readonly #running = new Map<number, Drain>();
   /** Accounts for which something has just been left in the store, since nobody took it. */
   readonly #left = new LRUCache<string, Account>({ max: 10_000, ttl: 60_000 });
+  /** Messages that sessions of this node were given from the store: another node may yet send them. */
+  readonly #given = new LRUCache<number, true>({ max: 20_000, ttl: 600_000 });
   #looking: "no" | "yes" | "again" = "no";
 
   constructor(
@@ -54,6 +56,11 @@ export class Drains {
     return this.#running.get(account.id);
   }
 
+  /** A session of this node has been given the message, or is being given it, from the store. */
+  hasGiven(messageId: number): boolean {
+    return this.#given.has(messageId);
+  }
+
   /** What was left for an account while its session on another node was not known here is told to that node. */
   #tookElsewhere({ jid, node }: Resource): void {
     const account = this.#left.get(jid.bareText);
@@ -65,7 +72,18 @@ export class Drains {
   /** A message for the account is in the store, or will be, for a resource that could not take it now. */
   fetch(account: Account, resource: Resource): void {
     if (resource.session) this.wake(account, resource.session);
-    else this.registry.nodes.stored(resource.node, account, false);
+    else this.#tellElsewhere(account, resource.node);
+  }
+
+  /** A message for the account is in the store, or will be, since a session on that node wanted it so. */
+  waits(account: Account, node: string): void {
+    this.#tellElsewhere(account, node, true);
+  }
+
+  /** The session may be moving on at this moment: then its new node is told, too. */
+  #tellElsewhere(account: Account, node: string, asked = false): void {
+    this.#left.set(account.jid.bareText, account);
+    this.registry.nodes.stored(node, account, asked);
   }
 
   /** A session cannot take a message of another node's now. That node will say when it is in the store. */
@@ -77,10 +95,20 @@ export class Drains {
 
   /** Another node has put messages for an account into the store; `asked` of them since `expect` said so. */
   stored(bare: Jid, origin: string, asked: number): void {
-    const account = this.registry.of(bare).find(({ session }) => session)?.session?.account;
+    const account = this.#accountHere(bare);
     if (!account) return;
     this.#running.get(account.id)?.expected(origin, asked);
     this.wake(account);
+  }
+
+  /** The account of a session that is here, or has just gone elsewhere while it was being given what waited. */
+  #accountHere(bare: Jid): Account | undefined {
+    const session = this.registry.of(bare).find((one) => one.session)?.session;
+    if (session) return session.account;
+    for (const { session } of this.#running.values()) {
+      if (session.account.jid.equals(bare)) return session.account;
+    }
+    return undefined;
   }
 
   /** Nothing more is to be expected of a node. */
@@ -128,11 +156,19 @@ export class Drains {
     if (account.id === 0) return;
     if (!session) {
       const elsewhere = this.registry.of(account.jid).find(isReceptive);
-      if (elsewhere) this.registry.nodes.stored(elsewhere.node, account, false);
+      if (elsewhere) this.#tellElsewhere(account, elsewhere.node);
       else this.#left.set(account.jid.bareText, account);
       return;
     }
-    const drain = new Drain(session, this.messages, this.log, this.registry, this.logger, this.archiving);
+    const drain = new Drain(
+      session,
+      this.messages,
+      this.log,
+      this.registry,
+      this.logger,
+      this.archiving,
+      this.#given,
+    );
     this.#running.set(account.id, drain);
     void this.#run(account, drain);
   }
@@ -171,6 +207,7 @@ export class Drain {
     private readonly registry: Registry,
     private readonly logger: Logger,
     private readonly archiving: Archiving,
+    private readonly given: LRUCache<number, true>,
   ) {
     this.#waited = log.mark();
   }
@@ -289,13 +326,17 @@ export class Drain {
           this.log.settleStored(message);
           resolve(true);
         },
-        failed: () => resolve(false),
+        failed: () => {
+          this.given.delete(message.id);
+          resolve(false);
+        },
         // It waits for another login; the others need not.
         refused: () => {
           unreadable.add(message.id);
           resolve(true);
         },
       };
+      if (this.registry.nodes.alive.length > 1) this.given.set(message.id, true);
       this.session.send(stanza, receipt);
     });
   }

@@ -51,6 +51,7 @@ export class Binder {
     outlet: Outlet,
   ): Promise<ClientSession> {
     const jid = fullJid(account.jid, wanted);
+    if (this.registry.nodes.alive.length > 1) await this.registry.nodes.settled();
     for (;;) {
       const rival = this.registry.get(jid);
       const leaving = this.#leaving.get(jid.text);
@@ -142,6 +143,7 @@ export class Binder {
     session.supersede();
     // What it brought is stored first, so that the client learns the whole truth and sends nothing twice.
     await managed.handled.caughtUp();
+    await this.registry.nodes.settled();
     if (this.#resumable.get(id) !== known) return undefined;
     if (!managed.acknowledge(h)) {
       void this.unbind(session, hooks, "acknowledged too much");

@@ -29,6 +29,16 @@ export interface Nodes {
   tell(topic: string, news: unknown): void;
   /** Resolves when what the others had to write by now is in the database, or they do not say so soon. */
   flushed(): Promise<void>;
+  /**
+   * Resolves when what went through any other node before is safe or has been taken over: a client that comes from there
+   * must not overtake itself.
+   */
+  settled(): Promise<void>;
+  /**
+   * A node has just died: messages it has taken may come to light in the store, with lower ids. Until they have, kept messages go
+   * by way of the store, which keeps the order.
+   */
+  readonly isUnsettled: boolean;
   /** Tells all others to forget what they know of an account. */
   forget(account: Jid): void;
   /** An answer that nobody waits for here may be for another node, whose name is in its id. */
@@ -50,6 +60,8 @@ export function alone(node: string): Nodes {
     isUnderWay: () => false,
     tell: () => undefined,
     flushed: async () => undefined,
+    settled: async () => undefined,
+    isUnsettled: false,
     forget: () => undefined,
     answered: () => false,
   };
@@ -78,8 +90,10 @@ export class Registry implements Sessions {
     return this.#local;
   }
 
-  listen(listener: RegistryEvents): void {
+  /** @returns takes the listener away again. */
+  listen(listener: RegistryEvents): () => void {
     this.#listeners.push(listener);
+    return () => this.#listeners.splice(this.#listeners.indexOf(listener), 1);
   }
 
   of(bare: Jid): readonly Resource[] {
@@ -188,6 +202,6 @@ export class Registry implements Sessions {
     if (after) this.#accounts.set(key, [...rest, after]);
     else if (rest.length > 0) this.#accounts.set(key, rest);
     else this.#accounts.delete(key);
-    for (const listener of this.#listeners) listener.changed(before, after);
+    for (const listener of [...this.#listeners]) listener.changed(before, after);
   }
 }

@@ -43,6 +43,11 @@ export interface Receipt {
    * (`Nodes.stored`). Left out: the same as `failed`.
    */
   later?(node: string): void;
+  /**
+   * The way to the session's node is blocked, and it is not known whether it has got it. What becomes of it is told later.
+   * Meanwhile whoever is given what waits in the store must find it there, in its place before those that come after it.
+   */
+  doubtful?(): void;
   /** The message in the store that this is about; left out when there is none. */
   readonly kept?: { readonly account: Account; readonly id: number };
 }

@@ -129,8 +129,8 @@ export interface MessageRepository {
     node: string,
     alive: readonly string[],
   ): Promise<ReadonlySet<number>>;
-  /** Gives back all that is held by others than these. */
-  releaseAll(alive: readonly string[]): Promise<void>;
+  /** Gives back all that is held by others than these. @returns whether there was anything */
+  releaseAll(alive: readonly string[]): Promise<boolean>;
   /** Those of the accounts, 200 at most, for which something waits that nobody holds. */
   waiting(accountIds: readonly number[]): Promise<number[]>;
 }

@@ -104,10 +104,14 @@ export class KnexMessages implements MessageRepository {
     return claimed;
   }
 
-  async releaseAll(alive: readonly string[]): Promise<void> {
+  async releaseAll(alive: readonly string[]): Promise<boolean> {
+    const theirs = `holder is not null and ${freeOf(alive)}`;
+    const found = await this.db.select(`select 1 from pending where ${theirs} limit 1`, alive);
+    if (found.length === 0) return false;
     await this.db.transaction((trx) =>
-      trx.raw(`update pending set holder = null where holder is not null and ${freeOf(alive)}`, [...alive]),
+      trx.raw(`update pending set holder = null where ${theirs}`, [...alive]),
     );
+    return true;
   }
 
   async waiting(accountIds: readonly number[]): Promise<number[]> {

@@ -11,9 +11,12 @@ export class Acks {
   #void = false;
 
   constructor(private readonly channel: Channel) {
-    channel.once("close", () => {
-      this.#void = true;
-    });
+    channel.once("close", () => this.end());
+  }
+
+  /** Tells nothing more. */
+  end(): void {
+    this.#void = true;
   }
 
   /** @returns what to call when it was dealt with */

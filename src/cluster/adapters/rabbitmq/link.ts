@@ -65,7 +65,7 @@ export class Link {
       outgoing.on("unblocked", () => blocked(undefined));
       return new Link(incoming, outgoing, publisher);
     } catch (error) {
-      for (const model of models) socketOf(model).destroy();
+      for (const model of models) socketOf(model).destroy(error as Error);
       throw error;
     }
   }
@@ -84,7 +84,7 @@ export class Link {
   #lose(error: Error): void {
     if (this.lost.aborted) return;
     this.#lost.abort(error);
-    for (const model of [this.incoming, this.outgoing]) socketOf(model).destroy();
+    for (const model of [this.incoming, this.outgoing]) socketOf(model).destroy(error);
   }
 
   /** For consuming. */
@@ -135,5 +135,8 @@ async function connectTo(url: string, options: RabbitOptions): Promise<ChannelMo
   });
 }
 
-/** The library does not let go of a socket whose other side is silent. */
+/**
+ * The library does not let go of a socket whose other side is silent. It has to be destroyed with an error: of an end without
+ * one the library does not hear, and what waits for an answer would wait for ever.
+ */
 const socketOf = (model: ChannelModel): Socket => (model.connection as unknown as { stream: Socket }).stream;

@@ -85,6 +85,7 @@ export class Mailbox {
     this.#consuming = undefined;
     if (!consuming) return;
     consuming.acks.flush();
+    consuming.acks.end();
     // One that has ended with its link is closed.
     await unless(consuming.link.lost, consuming.channel.close()).catch(() => undefined);
   }

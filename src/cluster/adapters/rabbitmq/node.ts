@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { AdapterLog, DeadLetter, NodeId, OnState, Receive } from "../../adapter.js";
 import { Adoption } from "./adoption.js";
+import { unless } from "./backoff.js";
 import { DeadLetters } from "./dead-letters.js";
 import { type Bury, Lanes } from "./lanes.js";
 import { Gone, Line } from "./line.js";
@@ -119,8 +120,11 @@ export class RabbitNode {
   async leave(): Promise<void> {
     this.#ending = true;
     await this.#outbox.flush();
-    if (!this.#line.down) await Promise.allSettled([...this.#adoptions.values()].map(({ done }) => done));
-    await Promise.all([...this.#adoptions.values()].map((adoption) => adoption.abandon()));
+    const adoptions = [...this.#adoptions.values()];
+    const adopted = Promise.allSettled(adoptions.map(({ done }) => done));
+    // Without a broker they are left to others.
+    if (!this.#line.down) await unless(this.#line.link.lost, adopted).catch(() => undefined);
+    await Promise.all(adoptions.map((adoption) => adoption.abandon()));
     try {
       const { down, link } = this.#line;
       if (down) throw down;

@@ -1,0 +1,55 @@
+import type { Cluster } from "../cluster/cluster.js";
+import { AdminError } from "./admin-error.js";
+import type { Commands } from "./commands.js";
+
+/** ms for another node to answer an echo: an admin waits for it. */
+const ECHO = 3000;
+
+export type OwnStatus = Omit<ReturnType<Cluster["status"]>, "nodes">;
+
+/** Another node, as this one sees it. */
+export interface NodeStatus {
+  node: string;
+  sessions: number;
+  /** ms since it was last heard. */
+  silent: number;
+  /** Items that wait for it. */
+  queued: number;
+  reachable: boolean;
+  /** ms to there and back; null: nothing came back in time. */
+  roundTrip: number | null;
+}
+
+export interface ClusterStatus extends OwnStatus {
+  nodes: NodeStatus[];
+}
+
+/** `sluice cluster …` */
+export function clusterCommands(cluster: Cluster | undefined): Commands {
+  return {
+    "cluster status": async (): Promise<ClusterStatus> => {
+      const own = clusterOf(cluster);
+      const { nodes, ...status } = own.status();
+      const asked = nodes.map(async (one): Promise<NodeStatus> => {
+        const roundTrip = one.reachable ? await echo(own, one.node) : null;
+        return { ...one, roundTrip };
+      });
+      return { ...status, nodes: await Promise.all(asked) };
+    },
+  };
+}
+
+/** @throws AdminError on a server that is alone. */
+export function clusterOf(cluster: Cluster | undefined): Cluster {
+  if (cluster) return cluster;
+  throw new AdminError("This server is not in a cluster: cluster.adapter in its configuration is memory.");
+}
+
+async function echo(cluster: Cluster, node: string): Promise<number | null> {
+  try {
+    return await cluster.echo(node, ECHO);
+  } catch {
+    // That it does not answer is what is told.
+    return null;
+  }
+}
