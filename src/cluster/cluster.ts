@@ -175,6 +175,8 @@ export class Cluster implements Nodes {
   /** Says good-bye, when all that was said before is safe, or cannot be. */
   async stop(): Promise<void> {
     const { adapter, nodes, log } = this.parts;
+    // From its good-bye on, what it holds is anybody's: what was delivered must be known to be.
+    await atMost(this.flushedHere(), FLUSHED);
     await this.#members.stop();
     if (this.#isFenced) {
       // Its mailbox and its place among the members are its heir's.
@@ -235,6 +237,11 @@ export class Cluster implements Nodes {
 
   tell(topic: string, news: unknown): void {
     this.#tellAll(["news", topic, news]);
+  }
+
+  /** What this node had to write by now is in the database. */
+  flushedHere(): Promise<void> {
+    return this.parts.flushed();
   }
 
   async flushed(): Promise<void> {
@@ -521,6 +528,15 @@ export class Cluster implements Nodes {
     await this.#freeOrphans();
     log.info({ node, messages: left }, "what a dead node left has been taken over");
   }
+}
+
+async function atMost(work: Promise<void>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
 }
 
 type CloseRequest = [full: string, boundAt: number, condition: StreamCondition, text: string | null];

@@ -21,7 +21,10 @@ export class Resumption {
   ) {
     cluster.answers("resume", async (payload, node) => {
       const [id, account, h] = payload as Request;
-      return (await binder.giveAway(id, Jid.parse(account), h, node, cluster)) ?? null;
+      const luggage = await binder.giveAway(id, Jid.parse(account), h, node, cluster);
+      // What the client has just acknowledged must not be found in the store where it is now.
+      await cluster.flushedHere();
+      return luggage ?? null;
     });
   }
 
