@@ -222,6 +222,7 @@ describe("loadConfig", () => {
       ["nothing for a number", "stream: { maxDepth: }", "stream.maxDepth"],
       ["an unknown mechanism", "auth: { mechanisms: [PLAN] }", "auth.mechanisms.0"],
       ["a mysql URL for postgres", "storage: { client: postgres, url: 'mysql://h/d' }", "storage.url"],
+      ["no text as URL", "storage: { client: postgres, url: [] }", "storage.url"],
       ["plugin options that are no map", "plugins: { ping: 3 }", "plugins.ping"],
     ]) {
       it(`include ${title}`, () => {

@@ -48,7 +48,9 @@ export function urlFitsClient(
   context: z.RefinementCtx,
 ): void {
   const schemes = DATABASE_URLS[storage?.client ?? ""];
-  if (!schemes || schemes.some((scheme) => storage?.url?.startsWith(`${scheme}//`))) return;
+  const url: unknown = storage?.url;
+  const fits = (scheme: string) => typeof url === "string" && url.startsWith(`${scheme}//`);
+  if (!schemes || schemes.some(fits)) return;
   report(
     context,
     ["url"],
