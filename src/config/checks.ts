@@ -49,7 +49,9 @@ export function urlFitsClient(
 ): void {
   const schemes = DATABASE_URLS[storage?.client ?? ""];
   const url: unknown = storage?.url;
-  const fits = (scheme: string) => typeof url === "string" && url.startsWith(`${scheme}//`);
+  // What is no text has been told already.
+  if (url !== undefined && typeof url !== "string") return;
+  const fits = (scheme: string) => url?.startsWith(`${scheme}//`) === true;
   if (!schemes || schemes.some(fits)) return;
   report(
     context,
