@@ -4,12 +4,25 @@ import { WireConnection } from "./wire-client.js";
 const NS_MAM = "urn:xmpp:mam:2";
 const PAGE = 250;
 
+/** Times that somebody comes, and ms between them: a node that was cut off ends its streams and joins its cluster anew. */
+const ATTEMPTS = 50;
+const AGAIN = 200;
+
+async function enter(name: string, place: Place): Promise<WireConnection> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const connection = await WireConnection.open(await place.up());
+    if (connection && (await connection.login(name, DOMAIN, PASSWORD))) {
+      if (await connection.bindResource("archive")) return connection;
+    }
+    connection?.drop();
+    await new Promise((resolve) => setTimeout(resolve, AGAIN));
+  }
+  throw new Error(`${name} cannot log in`);
+}
+
 /** The bodies of an account's whole archive, in its order, read page by page: XEP-0313 §4.3. */
 export async function readArchive(name: string, place: Place): Promise<string[]> {
-  const connection = await WireConnection.open(await place.up());
-  if (!connection || !(await connection.login(name, DOMAIN, PASSWORD)))
-    throw new Error(`${name} cannot log in`);
-  if (!(await connection.bindResource("archive"))) throw new Error(`${name} cannot bind`);
+  const connection = await enter(name, place);
   const bodies: string[] = [];
   connection.onElement = (element) => {
     const message = element.getChild("result", NS_MAM)?.getChild("forwarded")?.getChild("message");

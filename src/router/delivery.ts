@@ -243,7 +243,8 @@ export class Delivery {
     }
     // It was found in the store meanwhile.
     if (receipt?.kept && this.drains.hasGiven(receipt.kept.id)) {
-      receipt.delivered();
+      this.drains.expect(session, origin);
+      receipt.later?.(origin);
       return;
     }
     const draining = this.drains.of(session.account)?.serves(resource) === true;

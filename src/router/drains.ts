@@ -98,7 +98,10 @@ export class Drains {
     const account = this.#accountHere(bare);
     if (!account) return;
     this.#running.get(account.id)?.expected(origin, asked);
-    this.wake(account);
+    const elsewhere = this.registry.of(bare);
+    // It has moved on: who has it now is told at once.
+    if (elsewhere.some(({ session }) => session)) this.wake(account);
+    else for (const { node } of elsewhere.filter(isReceptive)) this.#tellElsewhere(account, node);
   }
 
   /** The account of a session that is here, or has just gone elsewhere while it was being given what waited. */
@@ -168,6 +171,7 @@ export class Drains {
       this.logger,
       this.archiving,
       this.#given,
+      () => this.wake(account),
     );
     this.#running.set(account.id, drain);
     void this.#run(account, drain);
@@ -199,6 +203,10 @@ export class Drain {
   /** Messages that other nodes are about to put into the store, by node. */
   readonly #expected = new Map<string, number>();
   #onNews: (() => void) | undefined;
+  /** Messages that the session was given and has not said anything of. */
+  readonly #outstanding = new Set<number>();
+  #isOver = false;
+  readonly #back: PendingMessage[] = [];
 
   constructor(
     readonly session: Session,
@@ -208,6 +216,8 @@ export class Drain {
     private readonly logger: Logger,
     private readonly archiving: Archiving,
     private readonly given: LRUCache<number, true>,
+    /** Messages that the session left with are in the store again. */
+    private readonly onReturned: () => void,
   ) {
     this.#waited = log.mark();
   }
@@ -277,9 +287,12 @@ export class Drain {
         over();
         return true;
       }
+      const open = new Set(fresh);
       for (const portion of portions(fresh)) {
-        if (await this.#handOver(portion, unreadable)) continue;
-        await this.#giveBack(fresh);
+        if (await this.#handOver(portion, unreadable, open)) continue;
+        this.#isOver = true;
+        // What is with the client, wherever that is now, comes back later or not at all.
+        await this.#giveBack([...open].filter(({ id }) => !this.#outstanding.has(id)));
         over();
         return false;
       }
@@ -301,16 +314,38 @@ export class Drain {
     await this.messages.release(messages);
   }
 
-  async #handOver(page: PendingMessage[], unreadable: Set<number>): Promise<boolean> {
+  /**
+   * @param open what has not been delivered
+   * @returns false as soon as the session is over here
+   */
+  async #handOver(
+    page: PendingMessage[],
+    unreadable: Set<number>,
+    open: Set<PendingMessage>,
+  ): Promise<boolean> {
     const results: Promise<boolean>[] = [];
     for (const message of page) {
       if (this.session.saturated) await this.session.room();
       this.#sendHeld(message.id);
       const stanza = this.#read(message);
-      if (stanza) results.push(this.#send(message, stanza, unreadable));
+      if (stanza) results.push(this.#send(message, stanza, unreadable, open));
       else unreadable.add(message.id);
     }
-    return (await Promise.all(results)).every(Boolean);
+    const all = Promise.all(results).then((each) => each.every(Boolean));
+    return Promise.race([all, this.session.ended.then(() => false)]);
+  }
+
+  /** The session left with the message, and did not deliver it. Those that come back together are given back together. */
+  #comesBack(message: PendingMessage): void {
+    this.#back.push(message);
+    if (this.#back.length > 1) return;
+    setImmediate(() => {
+      const back = this.#back.splice(0);
+      this.#giveBack(back).then(
+        () => this.onReturned(),
+        (error: unknown) => this.logger.error({ err: error }, "messages could not be given back; they wait"),
+      );
+    });
   }
 
   #sendHeld(before: number): void {
@@ -319,23 +354,36 @@ export class Drain {
     }
   }
 
-  #send(message: PendingMessage, stanza: Stanza, unreadable: Set<number>): Promise<boolean> {
+  #send(
+    message: PendingMessage,
+    stanza: Stanza,
+    unreadable: Set<number>,
+    open: Set<PendingMessage>,
+  ): Promise<boolean> {
     return new Promise((resolve) => {
+      const isOut = () => this.#outstanding.delete(message.id);
       const receipt: Receipt = {
         delivered: () => {
+          isOut();
+          open.delete(message);
           this.log.settleStored(message);
           resolve(true);
         },
         failed: () => {
+          isOut();
           this.given.delete(message.id);
+          if (this.#isOver) this.#comesBack(message);
           resolve(false);
         },
         // It waits for another login; the others need not.
         refused: () => {
+          isOut();
           unreadable.add(message.id);
+          if (this.#isOver) this.#comesBack(message);
           resolve(true);
         },
       };
+      this.#outstanding.add(message.id);
       if (this.registry.nodes.alive.length > 1) this.given.set(message.id, true);
       this.session.send(stanza, receipt);
     });

@@ -97,6 +97,8 @@ export interface Session {
   write(stanza: Stanza, receipt?: Receipt): void;
   /** Ends the session and its stream. */
   close(error?: StreamError): void;
+  /** Resolves when it is over and everybody was told, or goes on on another node. */
+  readonly ended: Promise<void>;
 }
 
 /** The table of all sessions on all nodes. */
