@@ -11,8 +11,8 @@ import { type BrokerFaults, clusterEvents } from "./cluster-events.js";
 import { ClusterProcess } from "./cluster-process.js";
 import { runFaults, seeded } from "./run.js";
 
-/** How many things happen to a cluster: a few here, at least a hundred in `npm run test:faults`. */
-const EVENTS = Number(process.env.FAULT_EVENTS ?? 3);
+/** How many things happen to a cluster: two nodes are killed here, a hundred events of all kinds in `npm run test:faults`. */
+const EVENTS = Number(process.env.FAULT_EVENTS ?? 2);
 const SEED = Number(process.env.FAULT_SEED ?? Date.now() % 1_000_000);
 /** ms */
 const DEAD_AFTER = 2000;

@@ -101,7 +101,10 @@ export class KafkaBroker {
     const lines = Object.entries(properties).map(([name, value]) => `${name}=${[value].flat().join(",")}\n`);
     await writeFile(join(folder, "server.properties"), lines.join(""));
     const config = join(folder, "server.properties");
-    const cluster = Buffer.from(randomUUID().replaceAll("-", ""), "hex").toString("base64url");
+    // Its first character must not be a dash: the program would take it for an option.
+    const cluster = Buffer.from(`40${randomUUID().replaceAll("-", "").slice(2)}`, "hex").toString(
+      "base64url",
+    );
     const users = ["256", "512"].flatMap((bits) => [
       "--add-scram",
       `SCRAM-SHA-${bits}=[name=${KAFKA_USER},password=${KAFKA_PASSWORD}]`,

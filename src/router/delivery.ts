@@ -168,7 +168,8 @@ export class Delivery {
       if (!draining.serves(target) && !this.#mustWait(target, account)) this.registry.send(target, shown);
     }
     if (kept) draining.follow();
-    else draining.hold(message);
+    else if (!draining.isOver) draining.hold(message);
+    else for (const target of targets) this.registry.send(target, message);
     return shown;
   }
 
@@ -251,7 +252,12 @@ export class Delivery {
     if (receipt?.kept && (draining || session.saturated || this.registry.nodes.isUnsettled)) {
       this.drains.expect(session, origin);
       receipt.later?.(origin);
-    } else if (draining && stanza.kind === "message" && !receipt) {
+    } else if (
+      draining &&
+      stanza.kind === "message" &&
+      !receipt &&
+      !this.drains.of(session.account)?.isOver
+    ) {
       this.drains.of(session.account)?.hold(stanza);
     } else {
       session.send(stanza, receipt);

@@ -222,8 +222,13 @@ export class Drain {
     this.#waited = log.mark();
   }
 
+  /** Until what its session left behind is in the store again, nothing may overtake that to any other one. */
   serves(resource: Resource): boolean {
-    return resource.session === this.session;
+    return this.#isOver || resource.session === this.session;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   /** A message that is not kept goes to the session in its place between those that are: RFC 6120 §10.1. */
@@ -292,11 +297,13 @@ export class Drain {
         if (await this.#handOver(portion, unreadable, open)) continue;
         this.#isOver = true;
         // What is with the client, wherever that is now, comes back later or not at all.
-        await this.#giveBack([...open].filter(({ id }) => !this.#outstanding.has(id)));
+        const back = this.#giveBack([...open].filter(({ id }) => !this.#outstanding.has(id)));
+        if (back !== undefined) await back;
         over();
         return false;
       }
-      await this.#giveBack(fresh.filter(({ id }) => unreadable.has(id)));
+      const back = this.#giveBack(fresh.filter(({ id }) => unreadable.has(id)));
+      if (back !== undefined) await back;
     }
   }
 
@@ -310,8 +317,10 @@ export class Drain {
   }
 
   /** What was claimed and not delivered; what was delivered has its mark taken away, now or soon. */
-  async #giveBack(messages: readonly PendingMessage[]): Promise<void> {
-    await this.messages.release(messages);
+  #giveBack(messages: readonly PendingMessage[]): undefined | Promise<void> {
+    // Where there is one node, nobody claims anything.
+    if (this.registry.nodes.alive.length === 1 || messages.length === 0) return undefined;
+    return this.messages.release(messages);
   }
 
   /**
@@ -341,7 +350,7 @@ export class Drain {
     if (this.#back.length > 1) return;
     setImmediate(() => {
       const back = this.#back.splice(0);
-      this.#giveBack(back).then(
+      Promise.resolve(this.#giveBack(back)).then(
         () => this.onReturned(),
         (error: unknown) => this.logger.error({ err: error }, "messages could not be given back; they wait"),
       );
