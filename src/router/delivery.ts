@@ -168,7 +168,7 @@ export class Delivery {
       if (!draining.serves(target) && !this.#mustWait(target, account)) this.registry.send(target, shown);
     }
     if (kept) draining.follow();
-    else if (!draining.isOver) draining.hold(message);
+    else if (!draining.hasLeft) draining.hold(message);
     else for (const target of targets) this.registry.send(target, message);
     return shown;
   }
@@ -248,17 +248,13 @@ export class Delivery {
       receipt.later?.(origin);
       return;
     }
-    const draining = this.drains.of(session.account)?.serves(resource) === true;
+    const drain = this.drains.of(session.account);
+    const draining = drain?.serves(resource) === true;
     if (receipt?.kept && (draining || session.saturated || this.registry.nodes.isUnsettled)) {
       this.drains.expect(session, origin);
       receipt.later?.(origin);
-    } else if (
-      draining &&
-      stanza.kind === "message" &&
-      !receipt &&
-      !this.drains.of(session.account)?.isOver
-    ) {
-      this.drains.of(session.account)?.hold(stanza);
+    } else if (draining && stanza.kind === "message" && !receipt && !drain.hasLeft) {
+      drain.hold(stanza);
     } else {
       session.send(stanza, receipt);
     }

@@ -222,13 +222,14 @@ export class Drain {
     this.#waited = log.mark();
   }
 
-  /** Until what its session left behind is in the store again, nothing may overtake that to any other one. */
+  /** What comes for this resource queues up behind. When the session has left, that is so for all: the next one goes on here. */
   serves(resource: Resource): boolean {
-    return this.#isOver || resource.session === this.session;
+    return resource.session === this.session || this.hasLeft;
   }
 
-  get isOver(): boolean {
-    return this.#isOver;
+  /** The session has ended, or goes on on another node. */
+  get hasLeft(): boolean {
+    return this.registry.get(this.session.jid)?.session !== this.session;
   }
 
   /** A message that is not kept goes to the session in its place between those that are: RFC 6120 §10.1. */
@@ -268,7 +269,7 @@ export class Drain {
       const seen = this.#followers;
       await this.log.flushed();
       // Nothing is asked for somebody who is gone: the database may be about to close.
-      if (this.registry.get(this.session.jid)?.session !== this.session) {
+      if (this.hasLeft) {
         over();
         return false;
       }
