@@ -8,7 +8,6 @@ import { clusterScriptsSuite } from "./scripts.suite.js";
 for (const nodes of [2, 3]) {
   describe(`Scripted conversations on ${nodes} nodes, over the sockets of one machine`, () => {
     let root: string;
-    after(() => rm(root, { recursive: true, force: true }));
     clusterScriptsSuite(nodes, async () => {
       root = await mkdtemp(join(tmpdir(), "ipc-"));
       return {
@@ -16,5 +15,7 @@ for (const nodes of [2, 3]) {
           adapter.create(adapter.options.parse({ folder: join(root, deployment) }), silentLog),
       };
     });
+    // After the suite's own, which stops the nodes.
+    after(() => rm(root, { recursive: true, force: true }));
   });
 }

@@ -75,8 +75,18 @@ export class Folder {
   async removeSocket(path: string): Promise<void> {
     await rm(path, { force: true });
     const start = `${basename(path)}${HEIR}`;
-    for (const name of await readdir(this.#sockets))
+    for (const name of await this.#names())
       if (name.startsWith(start)) await rm(join(this.#sockets, name), { force: true });
+  }
+
+  /** Of a folder that somebody has removed nothing is left. */
+  async #names(): Promise<string[]> {
+    try {
+      return await readdir(this.#sockets);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+      throw error;
+    }
   }
 
   /**

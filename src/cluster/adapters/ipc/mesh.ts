@@ -113,15 +113,22 @@ export class Mesh implements PeerHost {
     await this.watch.until(() => told.every((one) => one.last || !this.#incoming.has(one)), limit);
   }
 
-  /** Writes what is left to be written and ends everything. @param error what is told to those who still wait */
+  /**
+   * Writes what is left to be written and ends everything, whatever happens.
+   * @param error what is told to those who still wait
+   * @throws Error when the folder cannot be written: others see then that nobody listens at the socket.
+   */
   async close(error: Error): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
     for (const wire of this.#knocks) wire.destroy();
     const closed = this.#entrance.close();
-    await this.folder.remove(this.self);
-    await Promise.all([...this.#peers.values()].map((peer) => peer.end(error)));
-    await Promise.all([...this.#incoming].map(({ wire }) => wire.end()));
-    await closed;
+    try {
+      await this.folder.remove(this.self);
+    } finally {
+      await Promise.all([...this.#peers.values()].map((peer) => peer.end(error)));
+      await Promise.all([...this.#incoming].map(({ wire }) => wire.end()));
+      await closed;
+    }
   }
 
   /** Ends as if the process had died: the socket stays in the folder. */
