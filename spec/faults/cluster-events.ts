@@ -17,7 +17,11 @@ const CUT = { least: 500, most: 3000 };
 type Kind = "kill" | "stand still" | "broker restarts" | "broker cut" | "two at once";
 const ALL: Kind[] = ["kill", "kill", "stand still", "broker restarts", "broker cut", "two at once"];
 /** Those of one run may be chosen: FAULT_KINDS="kill,stand still". The short form has nodes killed. */
-const CHOSEN = process.env.FAULT_KINDS?.split(",") as Kind[] | undefined;
+const CHOSEN = process.env.FAULT_KINDS?.split(",").map((name) => {
+  const kind = ALL.find((one) => one === name);
+  if (kind === undefined) throw new Error(`FAULT_KINDS: ${name} is none of ${[...new Set(ALL)].join(", ")}`);
+  return kind;
+});
 const KINDS = CHOSEN ?? (process.env.FAULT_EVENTS === undefined ? ["kill" as const] : ALL);
 
 /** So many things happen to a cluster, chosen at random; each is told to `note`. */

@@ -10,6 +10,7 @@ import { silentLog } from "../support/silent-log.js";
 import { type BrokerFaults, clusterEvents } from "./cluster-events.js";
 import { ClusterProcess } from "./cluster-process.js";
 import { runFaults, seeded } from "./run.js";
+import { tell } from "./story.js";
 
 /** How many things happen to a cluster: two nodes are killed here, a hundred events of all kinds in `npm run test:faults`. */
 const EVENTS = Number(process.env.FAULT_EVENTS ?? 2);
@@ -58,11 +59,13 @@ describe(`What a cluster has acknowledged survives its nodes and its broker (${E
       console.log(`      ${JSON.stringify(figures)} (${events.join(", ")})`);
       assert(figures.acknowledged > 0);
       assert.deepEqual(lost, [], `acknowledged, but never delivered\n${said(target)}`);
-      // Known to be wrong in some runs: after a death, messages that waited may come after later ones. The short form tells
-      // it, the full form fails for it.
-      if (process.env.FAULT_EVENTS === undefined && disordered.length > 0)
-        console.log(`      *** NOT IN ORDER: ${disordered.join("; ")}`);
-      else assert.deepEqual(disordered, [], "delivered in another order than sent");
+      for (const one of disordered) {
+        const [sender, number] = one.split(/[: ]+/);
+        const receiver = sender.replace(/^from.-/, "");
+        const hits = (what: string) => what.startsWith(`hears ${sender} ${number} `);
+        console.log(`----- ${one}\n${tell([sender, receiver], hits)}`);
+      }
+      assert.deepEqual(disordered, [], "delivered in another order than sent");
       assert.deepEqual(unarchived, [], "acknowledged, but not in an archive");
       await checkMembers(url, 3);
       await target.stop();

@@ -1,6 +1,7 @@
 import type { Element } from "../../src/xml/element.js";
 import { numbersOf, readArchive } from "./archive-reader.js";
 import { DOMAIN, PASSWORD, type Place } from "./place.js";
+import { note } from "./story.js";
 import { message, WireConnection } from "./wire-client.js";
 
 /** Messages that a sender has under way without acknowledgement. */
@@ -9,6 +10,9 @@ const WINDOW = 5;
 const PACE = 20;
 /** ms until somebody comes again whom the server could not let in. */
 const AGAIN = 200;
+
+/** ms without any message after which those that are missing are taken for lost. */
+const SILENCE = 20_000;
 
 /** Who keeps coming back, whatever happens to the server, until told to stop. */
 abstract class Person {
@@ -44,13 +48,16 @@ abstract class Person {
 
   async #live(): Promise<void> {
     while (!this.#stopped) {
-      const connection = await WireConnection.open(await this.place.up());
+      const port = await this.place.up();
+      const connection = await WireConnection.open(port);
       if (!connection) continue;
       this.connection = connection;
+      note(this.name, `connects to ${port}`);
       const isIn = await connection.login(this.name, DOMAIN, PASSWORD);
       if (isIn) await this.session(connection);
       else if (!connection.closed) await new Promise((resolve) => setTimeout(resolve, AGAIN));
       connection.drop();
+      note(this.name, "connection over");
     }
   }
 }
@@ -79,6 +86,7 @@ export class Sender extends Person {
 
   protected async session(connection: WireConnection): Promise<void> {
     if ((await connection.bind("sender")) === undefined) return;
+    note(this.name, "bound");
     // A new session counts from nought: what was not acknowledged on the old one is sent again.
     const base = this.acknowledged;
     let sent = base;
@@ -91,11 +99,13 @@ export class Sender extends Person {
         sent += 1;
       }
       this.#next = Math.max(this.#next, sent);
+      note(this.name, `sent up to ${sent - 1}`);
       connection.write("<r xmlns='urn:xmpp:sm:3'/>");
       const answer = await connection.next((element) => element.is("a", "urn:xmpp:sm:3"));
       if (!answer) return;
       await new Promise((resolve) => setTimeout(resolve, PACE));
       handled = base + Number(answer.attrs.h);
+      note(this.name, `acknowledged below ${handled}`);
       this.acknowledged = Math.max(this.acknowledged, handled);
       if (this.acknowledged >= this.#most) for (const resolve of this.#idle.splice(0)) resolve();
       if (this.stopped) return;
@@ -135,10 +145,14 @@ export class Receiver extends Person {
     for (const sender of senders) this.heard.set(sender, numbersOf(sender, bodies));
   }
 
-  /** Resolves when it has heard all below `count` from a sender. */
+  /** Resolves when it has heard all below `count` from a sender, or nothing at all any more: then something is lost. */
   async hasHeard(sender: string, count: number): Promise<void> {
     const check = () => new Set(this.heard.get(sender)).size >= count;
-    if (!check()) await new Promise<void>((resolve) => this.#waiting.push({ check, resolve }));
+    const all = new Promise<void>((resolve) => this.#waiting.push({ check, resolve }));
+    for (let before = -1; !check() && before < this.#total; ) {
+      before = this.#total;
+      await Promise.race([all, new Promise((resolve) => setTimeout(resolve, SILENCE).unref())]);
+    }
   }
 
   protected async session(connection: WireConnection): Promise<void> {
@@ -161,6 +175,7 @@ export class Receiver extends Person {
   async #comeOnline(connection: WireConnection): Promise<boolean> {
     if (this.#resumeId !== undefined) {
       const h = await connection.resume(this.#resumeId, this.#handled);
+      note(this.name, `resume with h ${this.#handled}: ${h}`);
       if (h === false) return false;
       if (h !== undefined) return true;
     }
@@ -168,6 +183,7 @@ export class Receiver extends Person {
     this.#resumeId = await connection.bind(`r${Math.floor(this.random() * 1e9)}`);
     this.#handled = 0;
     if (this.#resumeId === undefined) return false;
+    note(this.name, "bound");
     connection.write("<presence/>");
     return true;
   }
@@ -184,6 +200,8 @@ export class Receiver extends Person {
     const list = this.heard.get(sender) ?? [];
     this.heard.set(sender, list);
     list.push(Number(number));
+    const id = element.getChild("stanza-id")?.attrs.id;
+    note(this.name, `hears ${sender} ${number} id ${id}${element.getChild("delay") ? " delayed" : ""}`);
     this.#total += 1;
     const ready = this.#waiting.filter(({ check }) => check());
     this.#waiting = this.#waiting.filter((one) => !ready.includes(one));

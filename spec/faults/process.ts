@@ -6,12 +6,15 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
 import type { Place } from "./place.js";
+import { note } from "./story.js";
 
 const MAIN = fileURLToPath(new URL("../../src/main.js", import.meta.url));
 
 /** A server process that is killed and started again on the same data. */
 export class ServerProcess implements Place {
   port: number | undefined;
+  /** Its last port, for those who tell of it. */
+  name = "";
   #child: ChildProcess | undefined;
   #waiting: ((port: number) => void)[] = [];
   /** What it said on standard error and in its log, for a failed run; the last lines only. */
@@ -44,7 +47,7 @@ export class ServerProcess implements Place {
       offline: { maxMessages: 100_000 },
       session: { resumeTimeout: "3s", answerTimeout: "2s", maxUnacked: 100 },
       storage,
-      log: { level: "warn", format: "json" },
+      log: { level: "info", format: "json" },
       ...more,
     };
     await writeFile(config, stringify(settings));
@@ -67,6 +70,7 @@ export class ServerProcess implements Place {
 
   /** Resolves when it listens. */
   async start(): Promise<void> {
+    note(`node ${this.name}`, "is started");
     const child = spawn(process.execPath, [MAIN, "start", "--config", this.config], {
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -99,6 +103,7 @@ export class ServerProcess implements Place {
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     this.port = undefined;
     const gone = new Promise((resolve) => child.once("exit", resolve));
+    note(`node ${this.name}`, signal);
     child.kill(signal);
     await gone;
   }
@@ -118,10 +123,12 @@ export class ServerProcess implements Place {
 
   #listening(port: number): void {
     this.port = port;
+    this.name = String(port);
     for (const resolve of this.#waiting.splice(0)) resolve(port);
   }
 
   #note(line: string): void {
+    note(`node ${this.name}`, line);
     this.lines.push(line);
     if (this.lines.length > 50) this.lines.shift();
   }

@@ -266,6 +266,20 @@ describe("The message log", () => {
       assert.deepEqual(repository.of("release"), [2]);
     });
 
+    it("sets it free before a later one is written", async () => {
+      const log = logOf();
+      const early = log.append(account, text("a"), "node");
+      await log.flushed();
+      repository.calls.length = 0;
+      log.release(early);
+      log.append(account, text("b"), undefined);
+      await log.flushed();
+      assert.deepEqual(
+        repository.calls.map(({ what }) => what),
+        ["release", "append"],
+      );
+    });
+
     it("does nothing where it was delivered before", async () => {
       const log = logOf();
       const entry = log.append(account, text("a"), "node");

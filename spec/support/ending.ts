@@ -1,7 +1,10 @@
-/** A run that has come to its end and does not end: it says what is still open, instead of waiting for ever. */
+/** The end of a run: one that does not end says what is still open, instead of waiting for ever. */
 
 /** ms */
 const PATIENCE = 60_000;
+
+// Node 20 may spin for ever in taking itself apart (node::Environment::CleanupHandles) when nothing is open any more.
+process.once("beforeExit", () => process.exit());
 
 export const mochaHooks = {
   afterAll(): void {

@@ -49,6 +49,8 @@ export class Members {
   #lastLook = 0;
   #looking: Promise<void> | undefined;
   #stopping = false;
+  /** When this node came, another was being taken over. */
+  #cameAfterLoss = false;
   #waiting: (() => void)[] = [];
   adapter: "up" | "down" = "down";
 
@@ -71,7 +73,10 @@ export class Members {
   /** Resolves when each of the others has told of its sessions, or turned out to be dead. */
   async start(): Promise<void> {
     const { nodes, options } = this.parts;
-    for (const { id, heir } of await nodes.list()) if (heir === undefined) this.#meet(id);
+    for (const { id, heir } of await nodes.list()) {
+      if (heir === undefined) this.#meet(id);
+      else this.#cameAfterLoss = true;
+    }
     this.#lastTick = Date.now();
     this.#timer = setInterval(() => this.#tick(), options.beat);
     await this.#allKnown();
@@ -105,9 +110,9 @@ export class Members {
     return peer;
   }
 
-  /** A node has died while this one was there. */
+  /** A node has died while this one was there, or shortly before. */
   get hasLostAny(): boolean {
-    return this.#gone.size > 0;
+    return this.#cameAfterLoss || this.#gone.size > 0;
   }
 
   /**

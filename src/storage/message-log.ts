@@ -214,6 +214,8 @@ export class MessageLog {
       // A transaction costs as much as thirty messages in it.
       if (this.#queue.length < this.#options.batch && !this.#stopped) await pause(this.#options.gather);
       try {
+        // A message that is set free is to be found before one that is written after it: they are read in this order.
+        while (this.#released.length > 0) await this.#releaseGroup();
         await this.#writeGroup();
         await this.#settleGroup();
         this.#failing = false;
@@ -263,6 +265,9 @@ export class MessageLog {
     if (settled.length > 0) await this.messages.settle(settled);
     this.#settled.splice(0, settled.length);
     this.#wrote(1, settled.length);
+  }
+
+  async #releaseGroup(): Promise<void> {
     const released = this.#released.slice(0, this.#options.batch);
     const still = released.filter((entry) => entry.state !== "settled");
     if (still.length > 0) await this.messages.release(still);

@@ -1,0 +1,23 @@
+/** What happened in a fault run, for when something was not as it should be: the last of it, with times. */
+const MAX = 400_000;
+
+const lines: { at: number; who: string; what: string }[] = [];
+
+export function note(who: string, what: string): void {
+  lines.push({ at: Date.now(), who, what });
+  if (lines.length > MAX) lines.splice(0, MAX / 2);
+}
+
+/** All that was noted of these (and of the nodes) from a while before the first line that matches until after the last. */
+export function tell(who: readonly string[], matches: (what: string) => boolean, around = 3000): string {
+  const hits = lines.filter((line) => who.includes(line.who) && matches(line.what));
+  if (hits.length === 0) return "(nothing noted)";
+  const from = hits[0].at - around;
+  const to = hits[hits.length - 1].at + around;
+  return lines
+    .filter(
+      (line) => line.at >= from && line.at <= to && (who.includes(line.who) || line.who.startsWith("node")),
+    )
+    .map(({ at, who: name, what }) => `${at % 1_000_000} ${name}: ${what}`)
+    .join("\n");
+}
