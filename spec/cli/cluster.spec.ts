@@ -144,6 +144,20 @@ describe("sluice cluster and sluice dead-letters", function () {
       assert.ok(silent >= 0 && (roundTrip as number) > 0);
     });
 
+    it("status --compare says whether the other knows the same sessions", async () => {
+      await juliet(1);
+      await cluster.settled();
+      const same = async () => (await on(0, "cluster", "status", "--compare")).stdout.trimEnd().split("\n");
+      let lines = await same();
+      assert.match(lines[3], / +SAME TABLE$/);
+      assert.match(lines[4], / +yes$/);
+      // What one has heard, and the other has not.
+      const [own] = cluster.nodes[1].server.registry.of(Jid.parse(`juliet@${cluster.nodes[0].domain}`));
+      cluster.nodes[0].server.registry.withdrawn(own.jid, own.node);
+      lines = await same();
+      assert.match(lines[4], / +no$/);
+    });
+
     it("status says that the broker is away, and does not wait for it", async () => {
       bus.lose(new Error("unplugged"));
       const began = performance.now();

@@ -1,4 +1,6 @@
 import { createServer } from "node:net";
+import type { ClusterStatus } from "../../src/admin/cluster-commands.js";
+import { askServer } from "../../src/admin/control.js";
 import { ServerProcess } from "./process.js";
 import type { FaultTarget } from "./run.js";
 
@@ -44,9 +46,10 @@ export class ClusterProcess implements FaultTarget {
     return choice[Math.floor(this.random() * choice.length)].up();
   }
 
-  /** Resolves with the data folders of its nodes, for questions to them. */
-  get folders(): string[] {
-    return this.nodes.map(({ data }) => data);
+  /** What each node says of the cluster, and of whether the others know the same sessions. */
+  statuses(): Promise<ClusterStatus[]> {
+    const request = { command: "cluster status", compare: true };
+    return Promise.all(this.nodes.map(({ data }) => askServer(data, request) as Promise<ClusterStatus>));
   }
 
   async stop(): Promise<void> {

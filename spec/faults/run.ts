@@ -52,8 +52,16 @@ export function kills(server: ServerProcess, count: number): Disturbance {
   };
 }
 
-/** Senders write to receivers of every habit while something happens to the server; then all is counted. */
-export async function runFaults(server: FaultTarget, disturb: Disturbance, seed: number): Promise<Result> {
+/**
+ * Senders write to receivers of every habit while something happens to the server; then all is counted.
+ * @param calm looks at the server when everything has arrived and everybody is still there.
+ */
+export async function runFaults(
+  server: FaultTarget,
+  disturb: Disturbance,
+  seed: number,
+  calm?: () => Promise<void>,
+): Promise<Result> {
   const random = seeded(seed);
   const receivers = HABITS.map((habit) => new Receiver(`to-${habit}`, habit, server, random));
   const senders = receivers.flatMap(({ name }) =>
@@ -76,6 +84,7 @@ export async function runFaults(server: FaultTarget, disturb: Disturbance, seed:
     // Who reads the archive has read it; what is missing there will not come.
     if (target?.habit !== "archive-only") await target?.hasHeard(name, acknowledged);
   }
+  await calm?.();
   const started = receivers.filter(({ habit }) => habit !== "archive-only");
   await Promise.all([...senders, ...started].map((person) => person.stop()));
   return { ...count(senders, receivers), unarchived: await unarchived(server, senders) };

@@ -18,6 +18,8 @@ export interface NodeStatus {
   reachable: boolean;
   /** ms to there and back; null: nothing came back in time. */
   roundTrip: number | null;
+  /** Whether it knows the same sessions as this node; null: not asked, or no answer. */
+  same: boolean | null;
 }
 
 export interface ClusterStatus extends OwnStatus {
@@ -27,12 +29,14 @@ export interface ClusterStatus extends OwnStatus {
 /** `sluice cluster …` */
 export function clusterCommands(cluster: Cluster | undefined): Commands {
   return {
-    "cluster status": async (): Promise<ClusterStatus> => {
+    /** `compare`: each node looks at all sessions. */
+    "cluster status": async ({ compare = false }): Promise<ClusterStatus> => {
       const own = clusterOf(cluster);
       const { nodes, ...status } = own.status();
       const asked = nodes.map(async (one): Promise<NodeStatus> => {
         const roundTrip = one.reachable ? await echo(own, one.node) : null;
-        return { ...one, roundTrip };
+        const same = compare && roundTrip !== null ? await isSame(own, one.node) : null;
+        return { ...one, roundTrip, same };
       });
       return { ...status, nodes: await Promise.all(asked) };
     },
@@ -43,6 +47,15 @@ export function clusterCommands(cluster: Cluster | undefined): Commands {
 export function clusterOf(cluster: Cluster | undefined): Cluster {
   if (cluster) return cluster;
   throw new AdminError("This server is not in a cluster: cluster.adapter in its configuration is memory.");
+}
+
+async function isSame(cluster: Cluster, node: string): Promise<boolean | null> {
+  try {
+    const theirs = await cluster.ask(node, "digest", null);
+    return theirs === cluster.digest();
+  } catch {
+    return null;
+  }
 }
 
 async function echo(cluster: Cluster, node: string): Promise<number | null> {

@@ -13,7 +13,11 @@ export function addClusterCommands(sluice: Command): void {
     .command("status")
     .description("show this node and the others: sessions, silence, what waits for them, ms there and back")
     .option("--json", "as JSON")
-    .action(async (options: { json?: boolean }, command: Command) => {
+    .option(
+      "--compare",
+      "also whether each node knows the same sessions as this one: it looks at all of them",
+    )
+    .action(async (options: { json?: boolean; compare?: boolean }, command: Command) => {
       const { showStatus } = await import("./cluster.js");
       await showStatus((await configOf(command)).config, options);
     });

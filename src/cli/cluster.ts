@@ -14,8 +14,11 @@ const LOOK = 200;
 const STOPPING = 120_000;
 
 /** @throws AdminError, SetupError */
-export async function showStatus(config: Config, { json = false }: { json?: boolean }): Promise<void> {
-  const status = (await askRunning(config, { command: "cluster status" })) as ClusterStatus;
+export async function showStatus(
+  config: Config,
+  { json = false, compare = false }: { json?: boolean; compare?: boolean },
+): Promise<void> {
+  const status = (await askRunning(config, { command: "cluster status", compare })) as ClusterStatus;
   console.log(json ? JSON.stringify(status, undefined, 2) : describe(status));
 }
 
@@ -24,12 +27,16 @@ function describe({ node, sessions, adapter, nodes }: ClusterStatus): string {
   const own = [`This node is ${node}, with ${plural(sessions, "session")}.`, `The broker ${broker}.`];
   if (nodes.length === 0) return [...own, "There is no other node."].join("\n");
   const titles = ["NODE", "SESSIONS", "SILENT", "QUEUED", "REACHABLE", "THERE AND BACK"];
-  return [...own, "", columns([titles, ...nodes.map(cells)])].join("\n");
+  const compared = nodes.some(({ same }) => same !== null);
+  if (compared) titles.push("SAME TABLE");
+  return [...own, "", columns([titles, ...nodes.map((one) => cells(one, compared))])].join("\n");
 }
 
-function cells({ node, sessions, silent, queued, reachable, roundTrip }: NodeStatus): string[] {
+function cells(status: NodeStatus, compared: boolean): string[] {
+  const { node, sessions, silent, queued, reachable, roundTrip, same } = status;
   const echo = roundTrip === null ? "no answer" : `${roundTrip.toFixed(1)} ms`;
-  return [node, String(sessions), `${silent} ms`, String(queued), reachable ? "yes" : "no", echo];
+  const row = [node, String(sessions), `${silent} ms`, String(queued), reachable ? "yes" : "no", echo];
+  return compared ? [...row, same === null ? "no answer" : same ? "yes" : "no"] : row;
 }
 
 /**

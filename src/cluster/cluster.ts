@@ -118,6 +118,7 @@ export class Cluster implements Nodes {
     });
     this.answers("close", (payload) => this.#closeOwn(payload as CloseRequest));
     this.answers("echo", async () => true);
+    this.answers("digest", async () => this.digest());
     this.answers("settle", () => this.#lanes.run());
     this.answers("flushed", () => parts.flushed());
     this.self = self;
@@ -312,6 +313,11 @@ export class Cluster implements Nodes {
         reachable: !link.broken,
       })),
     };
+  }
+
+  /** Of the sessions of all nodes, as this one knows them: the same on all nodes when nothing changes. */
+  digest(): string {
+    return this.#directory.digest(this.alive);
   }
 
   /** Stanzas that other nodes have, and have not told the end of. */

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Registry } from "../session/registry.js";
 import type { Resource } from "../session/session.js";
 import { StreamError } from "../xmpp/errors.js";
@@ -28,6 +29,20 @@ export class Directory {
   /** All sessions of this node. */
   snapshot(): Item {
     return ["all", [...this.registry.ofNode(this.self)].map(rowOf)];
+  }
+
+  /**
+   * The same on two nodes when they have the same table; for admins and tests, since it looks at every row.
+   * @param nodes whose rows are in it
+   */
+  digest(nodes: readonly NodeId[]): string {
+    const rows = nodes.flatMap((node) =>
+      [...this.registry.ofNode(node)].map((resource) => {
+        const [jid, presence, priority, interested, flags, boundAt] = rowOf(resource);
+        return JSON.stringify([jid, node, presence, priority, interested, flags.sort(), boundAt]);
+      }),
+    );
+    return createHash("sha256").update(rows.sort().join("\n")).digest("base64");
   }
 
   /** Another node tells of all its sessions. */
