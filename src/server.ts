@@ -190,7 +190,7 @@ export class Server {
         messages: storage.messages,
         flushed: () => messageLog.flushed(),
         settle: (message) => messageLog.settleStored(message),
-        follow: (id) => ids.follow(id),
+        ids,
         options: { beat: config.cluster.beat, deadAfter: config.cluster.deadAfter, link: LINK_DEFAULTS },
         log: log.child({ area: "cluster", node: self }),
       });

@@ -1,6 +1,7 @@
 import type { Logger } from "../log.js";
 import type { Nodes, Registry } from "../session/registry.js";
 import type { Receipt, Resource } from "../session/session.js";
+import type { MessageIds } from "../storage/message-id.js";
 import type { Account, MessageRepository, NodeRepository } from "../storage/types.js";
 import { type StreamCondition, StreamError } from "../xmpp/errors.js";
 import { Jid } from "../xmpp/jid.js";
@@ -41,8 +42,8 @@ export interface ClusterParts {
   messages: MessageRepository;
   /** Resolves when all messages given to the store so far are there. */
   flushed(): Promise<void>;
-  /** Another node has given a message this id: what this one takes from now on comes after it. */
-  follow(messageId: number): void;
+  /** What this node takes after something of another node's comes after that by its id, too, whatever their clocks say. */
+  ids: Pick<MessageIds, "follow" | "last">;
   /** A message that another node gave to this one and cannot be told of any more was delivered. */
   settle(message: { account: Account; id: number }): void;
   options: ClusterOptions;
@@ -119,7 +120,10 @@ export class Cluster implements Nodes {
     this.answers("close", (payload) => this.#closeOwn(payload as CloseRequest));
     this.answers("echo", async () => true);
     this.answers("digest", async () => this.digest());
-    this.answers("settle", () => this.#lanes.run());
+    this.answers("settle", async () => {
+      await this.#lanes.run();
+      return parts.ids.last;
+    });
     this.answers("flushed", () => parts.flushed());
     this.self = self;
   }
@@ -164,7 +168,10 @@ export class Cluster implements Nodes {
   }
 
   async settled(): Promise<void> {
-    await this.#members.allAnswer((node) => this.ask(node, "settle", null, SETTLE));
+    await this.#members.allAnswer(async (node) => {
+      const last = await this.ask(node, "settle", null, SETTLE);
+      if (typeof last === "number") this.parts.ids.follow(last);
+    });
     if (!this.#members.hasLostAny) return;
     // One that was only stopped has taken messages up to its end, and nobody has inherited those.
     if (await this.#freeOrphans()) {
@@ -247,6 +254,10 @@ export class Cluster implements Nodes {
 
   async flushed(): Promise<void> {
     await this.askAll("flushed", null, FLUSHED);
+  }
+
+  async written(node: string): Promise<void> {
+    await this.#members.answers(node, () => this.ask(node, "flushed", null, FLUSHED));
   }
 
   /** Of each other node what it answers; one that refuses or does not answer is left out. */
@@ -459,7 +470,7 @@ export class Cluster implements Nodes {
 
   #given(item: Extract<Item, ["stanza", ...unknown[]]>, origin: NodeId): void {
     const [, kind, attrs, inner, targets, number, accountId, messageId] = item;
-    if (messageId !== 0) this.parts.follow(messageId);
+    if (messageId !== 0) this.parts.ids.follow(messageId);
     for (const target of targets) {
       const [fullText, to] = typeof target === "string" ? [target, target] : target;
       const full = Jid.parse(fullText);

@@ -121,17 +121,19 @@ export class Members {
    * @param ask rejects when it gets no answer
    */
   async allAnswer(ask: (node: NodeId) => Promise<unknown>): Promise<void> {
-    const answered = this.all().map(async ({ id }) => {
-      while (this.adapter === "up" && this.#peers.has(id)) {
-        try {
-          await ask(id);
-          return;
-        } catch {
-          // It has not answered in time, or was dropped: that is looked at again.
-        }
+    await Promise.all(this.all().map(({ id }) => this.answers(id, () => ask(id))));
+  }
+
+  /** The same for one. */
+  async answers(node: NodeId, ask: () => Promise<unknown>): Promise<void> {
+    while (this.adapter === "up" && this.#peers.has(node)) {
+      try {
+        await ask();
+        return;
+      } catch {
+        // It has not answered in time, or was dropped: that is looked at again.
       }
-    });
-    await Promise.all(answered);
+    }
   }
 
   knows(node: NodeId): void {

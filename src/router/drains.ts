@@ -203,6 +203,8 @@ export class Drain {
   /** Messages that other nodes are about to put into the store, by node. */
   readonly #expected = new Map<string, number>();
   #onNews: (() => void) | undefined;
+  /** Messages that other nodes hold, and have no more to say about: they are with other sessions. */
+  readonly #elsewhere = new Set<number>();
   /** Messages that the session was given and has not said anything of. */
   readonly #outstanding = new Set<number>();
   #isOver = false;
@@ -263,8 +265,10 @@ export class Drain {
    */
   async run(over: () => void): Promise<boolean> {
     const unreadable = new Set<number>();
-    const { nodes } = this.registry;
+    const { nodes, node } = this.registry;
     let more = 0;
+    // What was on its way to where it came from is to be in the store before anything that was sent here.
+    if (this.session.arrived) await nodes.settled();
     for (;;) {
       const seen = this.#followers;
       await this.log.flushed();
@@ -275,8 +279,14 @@ export class Drain {
       }
       const { account } = this.session;
       const limit = PAGE + unreadable.size + more;
-      const page = await this.messages.pending(account, 0, limit, nodes.alive);
-      const fresh = await this.#claim(page.filter(({ id }) => !unreadable.has(id) && !nodes.isUnderWay(id)));
+      const page = await this.messages.pending(account, 0, limit, [node]);
+      const { free, blocker } = this.#free(page);
+      const fresh = await this.#claim(free.filter(({ id }) => !unreadable.has(id) && !nodes.isUnderWay(id)));
+      if (fresh.length === 0 && blocker !== undefined) {
+        await nodes.written(blocker);
+        for (const { id, holder } of page) if (holder === blocker) this.#elsewhere.add(id);
+        continue;
+      }
       if (fresh.length === 0 && page.length === limit) {
         more += PAGE;
         continue;
@@ -308,10 +318,33 @@ export class Drain {
     }
   }
 
+  get #isAlone(): boolean {
+    return this.registry.nodes.alive.length === 1;
+  }
+
+  /**
+   * Of an account's messages those that nobody holds, up to the first that another node holds and that may have to come before
+   * the rest: it may be on its way here, or about to be given back.
+   * @returns blocker: who holds it
+   */
+  #free(page: readonly PendingMessage[]): { free: PendingMessage[]; blocker?: string } {
+    const { nodes } = this.registry;
+    const free: PendingMessage[] = [];
+    let blocker: string | undefined;
+    for (const message of page) {
+      const { id, holder } = message;
+      const isFree = holder === undefined || !nodes.alive.includes(holder);
+      if (isFree && blocker !== undefined) return { free, blocker };
+      if (isFree) free.push(message);
+      else if (!this.#elsewhere.has(id) && !nodes.isUnderWay(id)) blocker ??= holder;
+    }
+    return { free };
+  }
+
   /** On several nodes, sessions of one account may be given what waits at once: each message goes to one of them. */
   async #claim(page: readonly PendingMessage[]): Promise<PendingMessage[]> {
     const { nodes, node } = this.registry;
-    if (nodes.alive.length === 1 || page.length === 0) return [...page];
+    if (this.#isAlone || page.length === 0) return [...page];
     const ids = page.map(({ id }) => id);
     const claimed = await this.messages.claim(this.session.account, ids, node, nodes.alive);
     return page.filter(({ id }) => claimed.has(id));
@@ -320,7 +353,7 @@ export class Drain {
   /** What was claimed and not delivered; what was delivered has its mark taken away, now or soon. */
   #giveBack(messages: readonly PendingMessage[]): undefined | Promise<void> {
     // Where there is one node, nobody claims anything.
-    if (this.registry.nodes.alive.length === 1 || messages.length === 0) return undefined;
+    if (this.#isAlone || messages.length === 0) return undefined;
     return this.messages.release(messages);
   }
 
@@ -394,7 +427,7 @@ export class Drain {
         },
       };
       this.#outstanding.add(message.id);
-      if (this.registry.nodes.alive.length > 1) this.given.set(message.id, true);
+      if (!this.#isAlone) this.given.set(message.id, true);
       this.session.send(stanza, receipt);
     });
   }

@@ -26,6 +26,8 @@ export class ClientSession implements Session {
   resource: Resource;
   #ended: { promise: Promise<void>; resolve: () => void } | undefined;
   #everybodyKnows = false;
+  /** Set while it is unpacked. */
+  arrived = false;
   /** Stream management, once the client enabled it: XEP-0198. */
   managed: Managed | undefined;
   #stream: Outlet;

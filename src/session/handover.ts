@@ -92,6 +92,7 @@ export function unpack(
 ): ClientSession {
   const jid = Jid.parse(luggage.full);
   const session = new ClientSession(jid, account, false, node, hooks, outlet, lost);
+  session.arrived = true;
   const unacked = new Unacked(luggage.acknowledged);
   for (const [kind, attrs, inner, number, accountId, messageId] of luggage.left) {
     const kept = messageId === 0 ? undefined : { account: { id: accountId, jid: jid.bare }, id: messageId };

@@ -30,6 +30,11 @@ export interface Nodes {
   /** Resolves when what the others had to write by now is in the database, or they do not say so soon. */
   flushed(): Promise<void>;
   /**
+   * Resolves when what that node had sent here has arrived, and what it had to write is in the database; or it is gone, or
+   * cannot be asked.
+   */
+  written(node: string): Promise<void>;
+  /**
    * Resolves when what went through any other node before is safe or has been taken over: a client that comes from there
    * must not overtake itself.
    */
@@ -60,6 +65,7 @@ export function alone(node: string): Nodes {
     isUnderWay: () => false,
     tell: () => undefined,
     flushed: async () => undefined,
+    written: async () => undefined,
     settled: async () => undefined,
     isUnsettled: false,
     forget: () => undefined,

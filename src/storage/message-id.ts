@@ -26,14 +26,23 @@ export class MessageIds {
   /** @param now ms since 1970 */
   next(now = Date.now()): number {
     this.#tick = Math.max((now - EPOCH) * COUNTS, this.#tick + 1);
-    const count = this.#tick % COUNTS;
-    return (this.#tick - count) * SLOTS + this.slot * COUNTS + count;
+    return this.#idOf(this.#tick);
+  }
+
+  /** For `follow`: no id was given here, or followed, that is above it. 0 before the first. */
+  get last(): number {
+    return Math.max(0, this.#idOf(this.#tick));
   }
 
   /** Another node has given this id: those that come now are behind it. */
   follow(id: number): void {
     const tick = (Math.floor(id / (SLOTS * COUNTS)) + 1) * COUNTS - 1;
     if (tick > this.#tick) this.#tick = tick;
+  }
+
+  #idOf(tick: number): number {
+    const count = tick % COUNTS;
+    return (tick - count) * SLOTS + this.slot * COUNTS + count;
   }
 
   /** ms since 1970 at which an id was given. */
