@@ -225,7 +225,7 @@ describe("sluice cluster and sluice dead-letters", function () {
     });
 
     it("replay refuses what is out of date", async () => {
-      const id = await letter(1, ["end", "juliet@localhost/spec"]);
+      const id = await letter(1, ["end", "juliet@localhost/spec", 0]);
       const { code, stderr } = await on(1, "dead-letters", "replay", id);
       assert.equal(code, 4);
       assert.match(stderr, /\(end\), which is out of date by now\. Drop it\.\n$/);

@@ -1,5 +1,5 @@
 import { createServer } from "node:net";
-import type { ClusterStatus } from "../../src/admin/cluster-commands.js";
+import type { ClusterStatus, SessionStatus } from "../../src/admin/cluster-commands.js";
 import { askServer } from "../../src/admin/control.js";
 import { ServerProcess } from "./process.js";
 import type { FaultTarget } from "./run.js";
@@ -26,6 +26,13 @@ export class ClusterProcess implements FaultTarget {
       nodes.push(await ServerProcess.create(storage, undefined, { cluster, listen }));
     }
     return new ClusterProcess(nodes, random);
+  }
+
+  /** `session node` for each session that each node knows. */
+  async sessions(): Promise<string[][]> {
+    const request = { command: "cluster sessions", limit: 1000 };
+    const known = this.nodes.map(({ data }) => askServer(data, request) as Promise<SessionStatus[]>);
+    return (await Promise.all(known)).map((rows) => rows.map(({ session, node }) => `${session} ${node}`));
   }
 
   addAccounts(names: readonly string[], password: string): Promise<void> {

@@ -14,7 +14,7 @@ import { type BrokerFaults, clusterEvents } from "./cluster-events.js";
 import { ClusterProcess } from "./cluster-process.js";
 import { Poisoner } from "./poison.js";
 import { runFaults, seeded } from "./run.js";
-import { tell } from "./story.js";
+import { tell, tellEnd } from "./story.js";
 
 /**
  * How many things happen to a cluster: in the short form two nodes are poisoned and two killed; `npm run test:faults` has a
@@ -69,7 +69,7 @@ describe(`What a cluster has acknowledged survives its nodes and its broker (${E
       await comesTrue(async () => {
         const statuses = await target.statuses();
         const good = statuses.every(({ nodes }) => nodes.length === 2 && nodes.every(({ same }) => same));
-        return good ? undefined : statuses;
+        return good ? undefined : differences(await target.sessions());
       }, "directories");
       const known = [...(await members()), "poisoner"];
       await comesTrue(async () => {
@@ -85,6 +85,7 @@ describe(`What a cluster has acknowledged survives its nodes and its broker (${E
     try {
       const disturb = clusterEvents(target, broker, poison, EVENTS, DEAD_AFTER, (what) => events.push(what));
       const result = await runFaults(target, disturb, SEED, agree).catch((error: unknown) => {
+        console.log(tellEnd(2 * CALM));
         throw new Error(`after ${events.join(", ")}\n${said(target)}`, { cause: error });
       });
       const { lost, disordered, unarchived, ...figures } = result;
@@ -110,6 +111,15 @@ describe(`What a cluster has acknowledged survives its nodes and its broker (${E
       await target.remove();
       await storage.close();
     }
+  }
+
+  /** What one node knows and another does not. */
+  function differences(tables: string[][]): string[] {
+    const all = new Set(tables.flat());
+    return [...all].flatMap((row) => {
+      const knowing = tables.flatMap((table, node) => (table.includes(row) ? [node] : []));
+      return knowing.length === tables.length ? [] : [`${row} known by ${knowing}`];
+    });
   }
 
   const tally = (events: readonly string[]) =>

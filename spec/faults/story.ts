@@ -21,3 +21,12 @@ export function tell(who: readonly string[], matches: (what: string) => boolean,
     .map(({ at, who: name, what }) => `${at % 1_000_000} ${name}: ${what}`)
     .join("\n");
 }
+
+/** All of the last ms but what was heard and sent. */
+export function tellEnd(ms: number): string {
+  const from = Date.now() - ms;
+  return lines
+    .filter(({ at, what }) => at >= from && !/^(hears|sent|acknowledged) /.test(what))
+    .map(({ at, who, what }) => `${at % 1_000_000} ${who}: ${what}`)
+    .join("\n");
+}

@@ -46,7 +46,6 @@ export class WireConnection {
     if (!outcome) return false;
     if (outcome.is("failure") && outcome.getChild("temporary-auth-failure")) return false;
     if (outcome.is("failure")) throw new Error(`login of ${name} failed: ${outcome.toString()}`);
-    this.#parser = undefined;
     return (await this.#header(domain)) !== undefined;
   }
 
@@ -117,10 +116,18 @@ export class WireConnection {
       },
       LIMITS,
     );
-    this.#parser.write(bytes);
+    try {
+      this.#parser.write(bytes);
+    } catch (error) {
+      if (this.#parser !== undefined) throw error;
+      // A server that ends says so on a new stream, right after it has let the client in on the old one.
+      this.drop();
+    }
   }
 
   #hear(element: Element): void {
+    // RFC 6120 §6.4.6: what follows is a new stream.
+    if (element.is("success")) this.#parser = undefined;
     const at = this.#waiting.findIndex(({ match }) => match(element));
     if (at >= 0) this.#waiting.splice(at, 1)[0].resolve(element);
     this.onElement(element);

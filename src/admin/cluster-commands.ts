@@ -26,9 +26,30 @@ export interface ClusterStatus extends OwnStatus {
   nodes: NodeStatus[];
 }
 
+/** A session, as one node knows it. */
+export interface SessionStatus {
+  /** Full JID. */
+  session: string;
+  node: string;
+  /** ISO 8601 */
+  since: string;
+  /** It has sent presence. */
+  available: boolean;
+}
+
 /** `sluice cluster …` */
 export function clusterCommands(cluster: Cluster | undefined): Commands {
   return {
+    /** Sorted by address, `limit` at most. */
+    "cluster sessions": async ({ limit }): Promise<SessionStatus[]> => {
+      const known = [...clusterOf(cluster).sessions()].map(({ jid, node, boundAt, presence }) => ({
+        session: jid.text,
+        node,
+        since: new Date(boundAt).toISOString(),
+        available: presence !== undefined,
+      }));
+      return known.sort((a, b) => (a.session < b.session ? -1 : 1)).slice(0, Number(limit));
+    },
     /** `compare`: each node looks at all sessions. */
     "cluster status": async ({ compare = false }): Promise<ClusterStatus> => {
       const own = clusterOf(cluster);

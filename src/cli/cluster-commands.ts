@@ -21,6 +21,15 @@ export function addClusterCommands(sluice: Command): void {
       const { showStatus } = await import("./cluster.js");
       await showStatus((await configOf(command)).config, options);
     });
+  cluster
+    .command("sessions")
+    .description("list the sessions of all nodes, as this node knows them")
+    .option("--limit <count>", "how many at most", countGiven, 1000)
+    .option("--json", "as JSON")
+    .action(async (options: { limit: number; json?: boolean }, command: Command) => {
+      const { showSessions } = await import("./cluster.js");
+      await showSessions((await configOf(command)).config, options);
+    });
   addDeadLetterCommands(sluice);
   sluice
     .command("drain")

@@ -1,5 +1,5 @@
 /** What `sluice cluster` and `sluice drain` do. */
-import type { ClusterStatus, NodeStatus } from "../admin/cluster-commands.js";
+import type { ClusterStatus, NodeStatus, SessionStatus } from "../admin/cluster-commands.js";
 import { isServed } from "../admin/control.js";
 import type { DrainBegun } from "../admin/drain-commands.js";
 import type { Config } from "../config/schema.js";
@@ -37,6 +37,24 @@ function cells(status: NodeStatus, compared: boolean): string[] {
   const echo = roundTrip === null ? "no answer" : `${roundTrip.toFixed(1)} ms`;
   const row = [node, String(sessions), `${silent} ms`, String(queued), reachable ? "yes" : "no", echo];
   return compared ? [...row, same === null ? "no answer" : same ? "yes" : "no"] : row;
+}
+
+/** @throws AdminError, SetupError */
+export async function showSessions(
+  config: Config,
+  options: { limit: number; json?: boolean },
+): Promise<void> {
+  const { limit, json = false } = options;
+  const known = (await askRunning(config, { command: "cluster sessions", limit })) as SessionStatus[];
+  const rows = known.map(({ session, node, since, available }) => [
+    session,
+    node,
+    since,
+    available ? "yes" : "no",
+  ]);
+  const table = () => columns([["SESSION", "NODE", "SINCE", "AVAILABLE"], ...rows]);
+  if (json) console.log(JSON.stringify(known, undefined, 2));
+  else console.log(known.length === 0 ? "There are no sessions." : table());
 }
 
 /**

@@ -331,6 +331,11 @@ export class Cluster implements Nodes {
     return this.#directory.digest(this.alive);
   }
 
+  /** The sessions of all nodes, as this one knows them. */
+  *sessions(): Generator<Resource> {
+    for (const node of this.alive) yield* this.#events.registry.ofNode(node);
+  }
+
   /** Stanzas that other nodes have, and have not told the end of. */
   get awaited(): number {
     return this.#sent.size;
@@ -417,10 +422,10 @@ export class Cluster implements Nodes {
         this.#directory.put(item[1], from);
         return;
       case "end":
-        this.#directory.end(item[1], from);
+        this.#directory.end(item[1], from, item[2]);
         return;
       case "moved":
-        this.#directory.moved(item[1], from, item[2]);
+        this.#moved(from, item[1], item[2], item[3]);
         return;
       case "stanza":
         this.#given(item, from);
@@ -466,6 +471,11 @@ export class Cluster implements Nodes {
       default:
         throw new Error(`no such kind of item: ${String((item as [unknown])[0])}`);
     }
+  }
+
+  #moved(from: NodeId, full: string, to: NodeId, boundAt: number): void {
+    const lost = this.#directory.moved(full, from, to, boundAt);
+    if (lost) this.#events.left(lost);
   }
 
   #given(item: Extract<Item, ["stanza", ...unknown[]]>, origin: NodeId): void {

@@ -20,8 +20,9 @@ export class Directory {
     registry.listen({
       changed: (before, after) => {
         if (after?.node === self) announce(["row", rowOf(after)]);
-        else if (before?.node === self && after) announce(["moved", before.jid.text, after.node]);
-        else if (before?.node === self && !after) announce(["end", before.jid.text]);
+        else if (before?.node === self && after)
+          announce(["moved", before.jid.text, after.node, after.boundAt]);
+        else if (before?.node === self && !after) announce(["end", before.jid.text, before.boundAt]);
       },
     });
   }
@@ -56,20 +57,46 @@ export class Directory {
 
   put(row: Row, node: NodeId): void {
     const resource = resourceOf(row, node);
+    const rivals = this.#rivals(resource.jid, node);
+    // It has moved on, and that was heard of first.
+    if (rivals.some((one) => isLater(one, resource))) return;
+    this.#forget(rivals);
     this.registry.announced(resource);
     this.#settleConflict(resource);
   }
 
-  end(full: string, node: NodeId): void {
-    this.registry.withdrawn(Jid.parse(full), node);
+  end(full: string, node: NodeId, boundAt: number): void {
+    const jid = Jid.parse(full);
+    this.registry.withdrawn(jid, node);
+    this.#forget(this.#rivals(jid, node).filter((one) => one.boundAt < boundAt));
   }
 
-  /** Until the other node announces it itself, it stays known. */
-  moved(full: string, from: NodeId, to: NodeId): void {
-    const row = this.registry.withdrawn(Jid.parse(full), from);
-    if (!row || to === this.self) return;
-    const isKnown = this.registry.of(row.jid).some((one) => one.node === to && one.jid.equals(row.jid));
-    if (!isKnown) this.registry.announced({ ...row, node: to });
+  /**
+   * Until the other node announces it itself, it stays known.
+   * @param boundAt from when on it is the other node's
+   * @returns the session, where the other node is gone already and nobody else can tell of its end
+   */
+  moved(full: string, from: NodeId, to: NodeId, boundAt: number): Resource | undefined {
+    const jid = Jid.parse(full);
+    const row = this.registry.of(jid).find((one) => one.node === from && one.jid.equals(jid));
+    // It has been there, and may be back.
+    if (!row || row.boundAt >= boundAt) return undefined;
+    this.registry.withdrawn(jid, from);
+    if (to === this.self) return undefined;
+    const after = { ...row, node: to, boundAt };
+    if (!this.registry.nodes.alive.includes(to)) return after;
+    if (!this.#rivals(jid, to).some((one) => isLater(one, after))) this.registry.announced(after);
+    return undefined;
+  }
+
+  /** The same address elsewhere. */
+  #rivals(jid: Jid, node: NodeId): Resource[] {
+    return this.registry.of(jid).filter((one) => one.node !== node && one.jid.equals(jid));
+  }
+
+  /** What other nodes said is out of date. */
+  #forget(rows: readonly Resource[]): void {
+    for (const { jid, node, session } of rows) if (!session) this.registry.withdrawn(jid, node);
   }
 
   /** A node is gone. @returns what it had. */
@@ -85,8 +112,11 @@ export class Directory {
       .of(theirs.jid)
       .find(({ session, jid }) => session !== undefined && jid.equals(theirs.jid));
     if (!own) return;
-    const theirsIsLater =
-      theirs.boundAt === own.boundAt ? theirs.node > own.node : theirs.boundAt > own.boundAt;
-    if (theirsIsLater) own.session?.close(new StreamError("conflict"));
+    if (isLater(theirs, own)) own.session?.close(new StreamError("conflict"));
   }
+}
+
+/** A session that moves is later at each node; where two began at once, all nodes choose the same. */
+function isLater(one: Resource, other: Resource): boolean {
+  return one.boundAt === other.boundAt ? one.node > other.node : one.boundAt > other.boundAt;
 }

@@ -6,7 +6,7 @@ import { Jid } from "../xmpp/jid.js";
 import { Stanza, type StanzaKind } from "../xmpp/stanza.js";
 
 /** Raised with each change that an older node would misunderstand. */
-const VERSION = 1;
+const VERSION = 2;
 
 /** A row of the directory: localpart@domain/resource, presence (attributes and content), priority, interested, flags, bound at. */
 export type Row = [
@@ -30,10 +30,10 @@ export type Item =
   /** All my sessions; what you know otherwise of me is over. */
   | ["all", Row[]]
   | ["row", Row]
-  /** A session of mine has ended. */
-  | ["end", string]
-  /** A session of mine is that node's from now on. */
-  | ["moved", string, string]
+  /** A session of mine has ended: full JID, bound at. */
+  | ["end", string, number]
+  /** A session of mine is that node's from now on: full JID, node, bound there at. */
+  | ["moved", string, string, number]
   /** `to` is not among the attributes. The receipt's number, where one is wanted; account and id of a kept message. */
   | ["stanza", StanzaKind, Attrs, string, Target[], number, number, number]
   | ["receipt", number, Outcome]

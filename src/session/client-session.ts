@@ -21,7 +21,6 @@ export interface Outlet {
 }
 
 export class ClientSession implements Session {
-  readonly boundAt = Date.now();
   /** Replaced by the registry. */
   resource: Resource;
   #ended: { promise: Promise<void>; resolve: () => void } | undefined;
@@ -46,6 +45,7 @@ export class ClientSession implements Session {
     stream: Outlet,
     /** Told of what could not be delivered and has no receipt. */
     private readonly lost: (stanza: Stanza) => void,
+    readonly boundAt = Date.now(),
   ) {
     this.#stream = stream;
     this.#outlet = stream;

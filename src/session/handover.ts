@@ -16,6 +16,8 @@ type Left = [StanzaKind, Attrs, string, number: number, accountId: number, messa
 /** What one node tells another of a session that moves; JSON. */
 export interface Luggage {
   full: string;
+  /** From when on it is the other node's, ms since 1970: always later than before, so that old news of it are known as such. */
+  boundAt: number;
   /** Attributes and content. */
   presence: [Attrs, string] | null;
   priority: number;
@@ -38,21 +40,28 @@ export interface ReceiptDesk {
   borrowed(origin: string, number: number, kept: Receipt["kept"]): Receipt;
 }
 
-/** Takes all out of a session; it is over here then, without anybody hearing of an end. */
+/**
+ * Takes all out of a session; it is over here then, without anybody hearing of an end.
+ * @param leave makes it another node's; undefined when it cannot go there any more
+ * @returns undefined when it stays, as it is
+ */
 export async function pack(
   session: ClientSession,
   managed: Managed,
   hooks: Hooks,
-  node: string,
   desk: ReceiptDesk,
-): Promise<Luggage> {
+  leave: () => { node: string; boundAt: number } | undefined,
+): Promise<Luggage | undefined> {
   const notes: Record<string, unknown> = {};
   await hooks.fire("session:leaving", { session, notes });
+  const left = leave();
+  if (!left) return undefined;
+  const { node, boundAt } = left;
   // What a valve kept back goes into the queue of what is not acknowledged.
   session.setValve(undefined);
   const { presence, priority, interested, flags } = session.resource;
   const { acknowledged } = managed.unacked;
-  const left = session.takeAll().map(({ stanza, receipt }): Left => {
+  const stanzas = session.takeAll().map(({ stanza, receipt }): Left => {
     const number = receipt ? desk.lend(node, receipt) : 0;
     return [
       stanza.kind,
@@ -65,6 +74,7 @@ export async function pack(
   });
   return {
     full: session.jid.text,
+    boundAt,
     presence: presence ? [presence.attrs, presence.inner] : null,
     priority,
     interested,
@@ -72,7 +82,7 @@ export async function pack(
     handled: managed.handled.h,
     acknowledged,
     resumeTimeout: managed.resumeTimeout,
-    left,
+    left: stanzas,
     notes,
   };
 }
@@ -91,7 +101,7 @@ export function unpack(
   desk: ReceiptDesk,
 ): ClientSession {
   const jid = Jid.parse(luggage.full);
-  const session = new ClientSession(jid, account, false, node, hooks, outlet, lost);
+  const session = new ClientSession(jid, account, false, node, hooks, outlet, lost, luggage.boundAt);
   session.arrived = true;
   const unacked = new Unacked(luggage.acknowledged);
   for (const [kind, attrs, inner, number, accountId, messageId] of luggage.left) {

@@ -186,10 +186,10 @@ export class Registry implements Sessions {
   }
 
   /** A session of this node goes on on another one. */
-  handOver(session: ClientSession, node: string): void {
+  handOver(session: ClientSession, node: string, boundAt: number): void {
     if (!this.#holds(session)) return;
     this.#local -= 1;
-    this.#put(session.resource, { ...session.resource, node, session: undefined });
+    this.#put(session.resource, { ...session.resource, node, boundAt, session: undefined });
   }
 
   /** All rows of another node. */

@@ -79,7 +79,7 @@ export interface Session {
   /** TLS protects its stream. */
   readonly secure: boolean;
   readonly log: Logger;
-  /** When it was bound, ms since 1970. */
+  /** When it was bound, or came to this node; ms since 1970. */
   readonly boundAt: number;
   /** Hands a stanza over, in order; never throws. What cannot be delivered any more fails its receipt. */
   send(stanza: Stanza, receipt?: Receipt): void;
