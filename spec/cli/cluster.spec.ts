@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import type { ClusterStatus } from "../../src/admin/cluster-commands.js";
+import type { ClusterStatus, SessionStatus } from "../../src/admin/cluster-commands.js";
 import type { LetterSummary } from "../../src/admin/dead-letters.js";
 import type { ClusterAdapter } from "../../src/cluster/adapter.js";
 import { MemoryAdapter } from "../../src/cluster/adapters/memory.js";
@@ -19,6 +19,7 @@ import { type Outcome, sluice } from "./sluice-process.js";
 
 const COMMANDS = [
   ["cluster", "status"],
+  ["cluster", "sessions"],
   ["dead-letters", "list"],
   ["dead-letters", "show", "x"],
   ["dead-letters", "replay", "x"],
@@ -156,6 +157,19 @@ describe("sluice cluster and sluice dead-letters", function () {
       cluster.nodes[0].server.registry.withdrawn(own.jid, own.node);
       lines = await same();
       assert.match(lines[4], / +no$/);
+    });
+
+    it("sessions lists those of all nodes", async () => {
+      assert.equal((await on(0, "cluster", "sessions")).stdout, "There are no sessions.\n");
+      await juliet(1);
+      await cluster.settled();
+      const { stdout } = await on(0, "cluster", "sessions");
+      const [titles, row, ...rest] = stdout.trimEnd().split("\n");
+      assert.match(titles, /^SESSION +NODE +SINCE +AVAILABLE$/);
+      assert.match(row, new RegExp(`^juliet@\\S+/spec +${idOf(1)} +\\d{4}-\\S+Z +yes$`));
+      assert.deepEqual(rest, []);
+      const known = JSON.parse((await on(0, "cluster", "sessions", "--json")).stdout) as SessionStatus[];
+      assert.deepEqual([known.length, known[0].node, known[0].available], [1, idOf(1), true]);
     });
 
     it("status says that the broker is away, and does not wait for it", async () => {

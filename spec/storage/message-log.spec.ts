@@ -127,6 +127,43 @@ describe("The message log", () => {
       assert.deepEqual(repository.of("append"), [4, 4, 2]);
     });
 
+    it("what nobody waits for later, in case it need not", async () => {
+      // So long that the spec would fail.
+      const log = logOf({ patience: 60_000, batch: 3 });
+      const early = log.append(account, text("a"), "node");
+      log.append(account, text("b"), undefined);
+      log.settle(early);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      assert.deepEqual(repository.calls, []);
+      // There are enough for a transaction.
+      const { asked, letGo } = repository.hold();
+      log.append(account, text("c"), undefined);
+      log.append(account, text("d"), undefined);
+      await asked;
+      letGo();
+      await log.flushed();
+      assert.deepEqual(repository.calls, [{ what: "append", count: 3 }]);
+      // Somebody waits for it.
+      log.append(account, text("e"), undefined);
+      await log.flushed();
+      const told = new Promise<void>((resolve) => {
+        const ticket = new Ticket(resolve);
+        log.append(account, text("f"), undefined);
+        log.append(account, text("g"), undefined, ticket);
+        ticket.release();
+      });
+      await told;
+      assert.deepEqual(await bodies(), ["b", "c", "d", "e", "f", "g"]);
+    });
+
+    it("nothing in the place of what was delivered meanwhile", async () => {
+      const log = logOf({ patience: 60_000, batch: 2 });
+      for (let i = 0; i < 10; i++) log.settle(log.append(account, text(String(i)), "node"));
+      for (const body of ["a", "b"]) log.append(account, text(body), undefined);
+      await log.flushed();
+      assert.deepEqual(repository.calls, [{ what: "append", count: 2 }]);
+    });
+
     it("ids that rise in the order of the messages, and when and for whom each was taken", async () => {
       const log = logOf();
       const start = Date.now();

@@ -47,6 +47,11 @@ export class LogEntry implements NewMessage {
     return this.#source.toString();
   }
 
+  /** Nobody will want it: the place in the queue remains, the stanza need not. */
+  forgetText(): void {
+    this.#source = "";
+  }
+
   /** It will wait: from now on it holds its own text, not the stanza with the chunk of input that this was read from. */
   keepOwnText(): void {
     if (typeof this.#source !== "string") this.#source = ownText(this.stanza);
@@ -62,6 +67,11 @@ export interface MessageLogOptions {
   batch: number;
   /** ms to gather neighbours before a transaction, unless there are enough. What is delivered meanwhile costs no write. */
   gather: number;
+  /**
+   * The same while nobody waits to hear that they are written. Another node has that long to say that it has delivered what
+   * it was given.
+   */
+  patience: number;
   /** ms before a failed transaction is tried again. */
   retry: number;
 }
@@ -71,6 +81,7 @@ const DEFAULTS: MessageLogOptions = {
   maxQueuedSize: 64 * 1024 ** 2,
   batch: 400,
   gather: 5,
+  patience: 30,
   retry: 1000,
 };
 
@@ -89,6 +100,9 @@ export class MessageLog {
   #failing = false;
   /** Of the group that is being written. */
   #writing: LogEntry[] = [];
+  /** Of the queue, those that need to be written. */
+  #open = 0;
+  #gathering = new Gathering();
   #settled: { account: Account; id: number }[] = [];
   #released: LogEntry[] = [];
   #running: Promise<void> | undefined;
@@ -128,7 +142,10 @@ export class MessageLog {
     if (this.#failing || this.#queue.length >= this.#options.batch) entry.keepOwnText();
     this.#queue.push(entry);
     this.#size += entry.size;
+    this.#open += 1;
     this.#start();
+    if (this.#open >= this.#options.batch) this.#gathering.within(0);
+    else if (ticket) this.#gathering.within(this.#options.gather);
     return entry;
   }
 
@@ -162,6 +179,10 @@ export class MessageLog {
   /** It was delivered: the mark goes. */
   settle(entry: LogEntry): void {
     if (entry.state === "settled") return;
+    if (entry.state === "queued" && !entry.archives && !this.#writing.includes(entry)) {
+      this.#open -= 1;
+      entry.forgetText();
+    }
     if (entry.state === "stored") {
       this.#settled.push(entry);
       this.#start();
@@ -189,17 +210,19 @@ export class MessageLog {
   flushed(): Promise<void> {
     const due = [this.#queue.length, this.#settled.length, this.#released.length];
     if (due.every((count) => count === 0)) return Promise.resolve();
+    this.#gathering.within(this.#options.gather);
     return new Promise((resolve) => this.#flushing.push({ due, resolve }));
   }
 
   /** Writes what is left. Rejects when the database does not take a message that still has to be delivered. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#gathering.within(0);
     while (this.#running !== undefined) await this.#running;
     // The attempt that was under way may have failed for a reason that has passed.
     if (this.#queue.length > 0) this.#start();
     await this.#running;
-    const lost = this.#queue.filter(({ state, archives }) => state !== "settled" || archives).length;
+    const lost = this.#queue.filter(isOpen).length;
     if (lost > 0) throw new Error(`${lost} messages could not be written before the stop`);
   }
 
@@ -212,7 +235,7 @@ export class MessageLog {
   async #run(): Promise<void> {
     while (this.#queue.length + this.#settled.length + this.#released.length > 0) {
       // A transaction costs as much as thirty messages in it.
-      if (this.#queue.length < this.#options.batch && !this.#stopped) await pause(this.#options.gather);
+      if (this.#open < this.#options.batch && !this.#stopped) await this.#gathering.run(this.#patience);
       try {
         // A message that is set free is to be found before one that is written after it: they are read in this order.
         while (this.#released.length > 0) await this.#releaseGroup();
@@ -232,14 +255,27 @@ export class MessageLog {
     }
   }
 
+  get #patience(): number {
+    const isAwaited = this.#flushing.length > 0 || this.#queue.some(({ ticket }) => ticket !== undefined);
+    return isAwaited ? this.#options.gather : this.#options.patience;
+  }
+
+  /** From the front, with no more that need to be written than a transaction takes. */
+  #nextGroup(): LogEntry[] {
+    let open = 0;
+    const end = this.#queue.findIndex((entry) => isOpen(entry) && ++open > this.#options.batch);
+    return end === -1 ? [...this.#queue] : this.#queue.slice(0, end);
+  }
+
   async #writeGroup(): Promise<void> {
-    const group = this.#queue.slice(0, this.#options.batch);
-    this.#writing = group.filter((entry) => entry.state !== "settled" || entry.archives);
+    const group = this.#nextGroup();
+    this.#writing = group.filter(isOpen);
     for (const entry of this.#writing) entry.delivered = entry.state === "settled";
     try {
       if (this.#writing.length > 0) await this.messages.append(this.#writing);
       this.#queue.splice(0, group.length);
       for (const { size } of group) this.#size -= size;
+      this.#open = this.#queue.filter(isOpen).length;
       for (const entry of this.#writing) {
         // Delivered while its group was being written: the mark has to go again.
         if (entry.state !== "settled") entry.state = "stored";
@@ -281,6 +317,41 @@ export class MessageLog {
     if (done.length === 0) return;
     this.#flushing = this.#flushing.filter((one) => !done.includes(one));
     for (const { resolve } of done) resolve();
+  }
+}
+
+/** It needs to be written. */
+function isOpen({ state, archives }: LogEntry): boolean {
+  return state !== "settled" || archives !== undefined;
+}
+
+/** A pause that can be made shorter while it lasts. */
+class Gathering {
+  #end: (() => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #due = 0;
+
+  /** @param ms at most */
+  run(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#end = resolve;
+      this.#set(ms);
+    });
+  }
+
+  /** It ends no later than that, if it goes on at all. */
+  within(ms: number): void {
+    if (this.#end !== undefined && performance.now() + ms < this.#due) this.#set(ms);
+  }
+
+  #set(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#due = performance.now() + ms;
+    this.#timer = setTimeout(() => {
+      const end = this.#end;
+      this.#end = undefined;
+      end?.();
+    }, ms);
   }
 }
 
