@@ -131,35 +131,47 @@ describe("The message log", () => {
       // So long that the spec would fail.
       const log = logOf({ patience: 60_000, batch: 3 });
       const early = log.append(account, text("a"), "node");
-      log.append(account, text("b"), undefined);
+      log.append(account, text("b"), "node");
       log.settle(early);
       await new Promise((resolve) => setTimeout(resolve, 20));
       assert.deepEqual(repository.calls, []);
       // There are enough for a transaction.
       const { asked, letGo } = repository.hold();
-      log.append(account, text("c"), undefined);
-      log.append(account, text("d"), undefined);
+      log.append(account, text("c"), "node");
+      log.append(account, text("d"), "node");
       await asked;
       letGo();
       await log.flushed();
       assert.deepEqual(repository.calls, [{ what: "append", count: 3 }]);
       // Somebody waits for it.
-      log.append(account, text("e"), undefined);
+      log.append(account, text("e"), "node");
       await log.flushed();
       const told = new Promise<void>((resolve) => {
         const ticket = new Ticket(resolve);
-        log.append(account, text("f"), undefined);
-        log.append(account, text("g"), undefined, ticket);
+        log.append(account, text("f"), "node");
+        log.append(account, text("g"), "node", ticket);
         ticket.release();
       });
       await told;
-      assert.deepEqual(await bodies(), ["b", "c", "d", "e", "f", "g"]);
+      // Nobody is about to take it.
+      const stays = repository.hold();
+      log.append(account, text("h"), undefined);
+      await stays.asked;
+      stays.letGo();
+      await log.flushed();
+      // Nobody is any more.
+      const returns = repository.hold();
+      log.release(log.append(account, text("i"), "node"));
+      await returns.asked;
+      returns.letGo();
+      await log.flushed();
+      assert.deepEqual(await bodies(), ["b", "c", "d", "e", "f", "g", "h", "i"]);
     });
 
     it("nothing in the place of what was delivered meanwhile", async () => {
       const log = logOf({ patience: 60_000, batch: 2 });
       for (let i = 0; i < 10; i++) log.settle(log.append(account, text(String(i)), "node"));
-      for (const body of ["a", "b"]) log.append(account, text(body), undefined);
+      for (const body of ["a", "b"]) log.append(account, text(body), "node");
       await log.flushed();
       assert.deepEqual(repository.calls, [{ what: "append", count: 2 }]);
     });

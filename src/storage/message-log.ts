@@ -68,8 +68,8 @@ export interface MessageLogOptions {
   /** ms to gather neighbours before a transaction, unless there are enough. What is delivered meanwhile costs no write. */
   gather: number;
   /**
-   * The same while nobody waits to hear that they are written. Another node has that long to say that it has delivered what
-   * it was given.
+   * While nobody waits to hear that they are written, messages that are on their way to a session are written when they are
+   * between half as old and as old as this: another node has that long to say that it has delivered them.
    */
   patience: number;
   /** ms before a failed transaction is tried again. */
@@ -81,7 +81,7 @@ const DEFAULTS: MessageLogOptions = {
   maxQueuedSize: 64 * 1024 ** 2,
   batch: 400,
   gather: 5,
-  patience: 30,
+  patience: 60,
   retry: 1000,
 };
 
@@ -139,13 +139,13 @@ export class MessageLog {
     this.#lastId = this.ids.next(now);
     const entry = new LogEntry(this.#lastId, account, stanza, now, holder, ticket, archives);
     if (archives?.sender) stanza.onArchived?.(entry.id);
-    if (this.#failing || this.#queue.length >= this.#options.batch) entry.keepOwnText();
+    if (this.#failing || this.#open >= this.#options.batch) entry.keepOwnText();
     this.#queue.push(entry);
     this.#size += entry.size;
     this.#open += 1;
     this.#start();
     if (this.#open >= this.#options.batch) this.#gathering.within(0);
-    else if (ticket) this.#gathering.within(this.#options.gather);
+    else if (isUrgent(entry)) this.#gathering.within(this.#options.gather);
     return entry;
   }
 
@@ -200,6 +200,7 @@ export class MessageLog {
   release(entry: LogEntry): void {
     if (entry.state === "settled" || entry.holder === undefined) return;
     entry.holder = undefined;
+    this.#gathering.within(this.#options.gather);
     if (entry.state === "stored" || this.#writing.includes(entry)) {
       this.#released.push(entry);
       this.#start();
@@ -233,9 +234,10 @@ export class MessageLog {
   }
 
   async #run(): Promise<void> {
+    const { gather, patience } = this.#options;
     while (this.#queue.length + this.#settled.length + this.#released.length > 0) {
       // A transaction costs as much as thirty messages in it.
-      if (this.#open < this.#options.batch && !this.#stopped) await this.#gathering.run(this.#patience);
+      if (!this.#isPressed) await this.#gathering.run(this.#isAwaited ? gather : patience / 2);
       try {
         // A message that is set free is to be found before one that is written after it: they are read in this order.
         while (this.#released.length > 0) await this.#releaseGroup();
@@ -255,15 +257,27 @@ export class MessageLog {
     }
   }
 
-  get #patience(): number {
-    const isAwaited = this.#flushing.length > 0 || this.#queue.some(({ ticket }) => ticket !== undefined);
-    return isAwaited ? this.#options.gather : this.#options.patience;
+  /** There is enough for a transaction, or no time. */
+  get #isPressed(): boolean {
+    return this.#open >= this.#options.batch || this.#stopped;
   }
 
-  /** From the front, with no more that need to be written than a transaction takes. */
+  /** Somebody waits until all is written. */
+  get #isAwaited(): boolean {
+    return this.#flushing.length > 0 || this.#queue.some(isUrgent);
+  }
+
+  /** From the front, with no more that need to be written than a transaction takes; what is younger may yet be delivered. */
   #nextGroup(): LogEntry[] {
+    const { batch, patience } = this.#options;
+    const takesAll = this.#isPressed || this.#isAwaited || this.#failing;
+    const now = Date.now();
+    // A clock that was set back makes nobody wait.
+    const isYoung = ({ receivedAt }: LogEntry) => receivedAt > now - patience / 2 && receivedAt <= now;
     let open = 0;
-    const end = this.#queue.findIndex((entry) => isOpen(entry) && ++open > this.#options.batch);
+    const end = this.#queue.findIndex(
+      (entry) => isOpen(entry) && ((!takesAll && isYoung(entry)) || ++open > batch),
+    );
     return end === -1 ? [...this.#queue] : this.#queue.slice(0, end);
   }
 
@@ -323,6 +337,11 @@ export class MessageLog {
 /** It needs to be written. */
 function isOpen({ state, archives }: LogEntry): boolean {
   return state !== "settled" || archives !== undefined;
+}
+
+/** Its sender waits to hear of it, or nobody is about to take it. */
+function isUrgent(entry: LogEntry): boolean {
+  return entry.ticket !== undefined || (entry.holder === undefined && isOpen(entry));
 }
 
 /** A pause that can be made shorter while it lasts. */
