@@ -8,7 +8,7 @@ import type { Account, Archives, MessageRepository, NewMessage } from "./types.j
 /** The part of the store that takes messages. */
 export type MessageWriter = Pick<MessageRepository, "append" | "settle" | "release">;
 
-type EntryState = "queued" | "stored" | "settled";
+type EntryState = "queued" | "writing" | "stored" | "settled";
 
 /** What can be made into the text of a message. */
 export interface MessageSource {
@@ -98,9 +98,7 @@ export class MessageLog {
   #size = 0;
   /** The last attempt failed. */
   #failing = false;
-  /** Of the group that is being written. */
-  #writing: LogEntry[] = [];
-  /** Of the queue, those that need to be written. */
+  /** Of the queue, those that need to be written, and are not being. */
   #open = 0;
   #gathering = new Gathering();
   #settled: { account: Account; id: number }[] = [];
@@ -179,7 +177,7 @@ export class MessageLog {
   /** It was delivered: the mark goes. */
   settle(entry: LogEntry): void {
     if (entry.state === "settled") return;
-    if (entry.state === "queued" && !entry.archives && !this.#writing.includes(entry)) {
+    if (entry.state === "queued" && !entry.archives) {
       this.#open -= 1;
       entry.forgetText();
     }
@@ -201,7 +199,7 @@ export class MessageLog {
     if (entry.state === "settled" || entry.holder === undefined) return;
     entry.holder = undefined;
     this.#gathering.within(this.#options.gather);
-    if (entry.state === "stored" || this.#writing.includes(entry)) {
+    if (entry.state !== "queued") {
       this.#released.push(entry);
       this.#start();
     }
@@ -283,23 +281,28 @@ export class MessageLog {
 
   async #writeGroup(): Promise<void> {
     const group = this.#nextGroup();
-    this.#writing = group.filter(isOpen);
-    for (const entry of this.#writing) entry.delivered = entry.state === "settled";
-    try {
-      if (this.#writing.length > 0) await this.messages.append(this.#writing);
-      this.#queue.splice(0, group.length);
-      for (const { size } of group) this.#size -= size;
-      this.#open = this.#queue.filter(isOpen).length;
-      for (const entry of this.#writing) {
-        // Delivered while its group was being written: the mark has to go again.
-        if (entry.state !== "settled") entry.state = "stored";
-        else if (!entry.delivered) this.#settleLate(entry);
-        if (entry.archives) this.references?.add(entry as LogEntry & { archives: Archives });
-      }
-      this.#wrote(0, group.length);
-    } finally {
-      this.#writing = [];
+    const writing = group.filter(isOpen);
+    this.#open -= writing.length;
+    for (const entry of writing) {
+      entry.delivered = entry.state === "settled";
+      if (!entry.delivered) entry.state = "writing";
     }
+    try {
+      if (writing.length > 0) await this.messages.append(writing);
+    } catch (error) {
+      for (const entry of writing) if (entry.state === "writing") entry.state = "queued";
+      this.#open += writing.filter(isOpen).length;
+      throw error;
+    }
+    this.#queue.splice(0, group.length);
+    for (const { size } of group) this.#size -= size;
+    for (const entry of writing) {
+      // Delivered while its group was being written: the mark has to go again.
+      if (entry.state !== "settled") entry.state = "stored";
+      else if (!entry.delivered) this.#settleLate(entry);
+      if (entry.archives) this.references?.add(entry as LogEntry & { archives: Archives });
+    }
+    this.#wrote(0, group.length);
     for (const entry of group) entry.ticket?.release();
     if (this.#hasRoom) for (const resolve of this.#waiting.splice(0)) resolve();
   }
