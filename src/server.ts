@@ -1,8 +1,4 @@
 /** The composition root: builds the parts in order, stops them in reverse. */
-import { createHmac, randomBytes } from "node:crypto";
-import type { Socket } from "node:net";
-import { hostname } from "node:os";
-import { domainToASCII } from "node:url";
 import { accountCommands } from "./admin/account-commands.js";
 import { AccountAdmin } from "./admin/accounts.js";
 import { clusterCommands } from "./admin/cluster-commands.js";
@@ -14,11 +10,13 @@ import { AccountRemoval } from "./admin/removal.js";
 import type { ClusterAdapter } from "./cluster/adapter.js";
 import { Cluster } from "./cluster/cluster.js";
 import { configuredAdapter } from "./cluster/configured.js";
+import { newNodeId, slotOf } from "./cluster/identity.js";
 import { LINK_DEFAULTS } from "./cluster/link.js";
 import { Resumption } from "./cluster/resumption.js";
 import type { LoadedConfig } from "./config/loader.js";
 import { validatePlugins } from "./config/plugin-options.js";
-import type { Config, ListenerConfig } from "./config/schema.js";
+import type { Config } from "./config/schema.js";
+import { Entrances, type Listening } from "./entrances.js";
 import { Evacuation } from "./evacuation.js";
 import type { Logger } from "./log.js";
 import { ServerArchive } from "./plugin/archive-access.js";
@@ -43,50 +41,26 @@ import type { Resource } from "./session/session.js";
 import { AccountCache } from "./storage/account-cache.js";
 import { ArchiveCleaner } from "./storage/archive-cleaner.js";
 import { makeDataFolder } from "./storage/data-folder.js";
+import { deploymentSecret, keyFor } from "./storage/deployment-secret.js";
 import { MessageIds } from "./storage/message-id.js";
 import { MessageLog } from "./storage/message-log.js";
 import { openConfiguredStorage } from "./storage/open.js";
 import { ReferenceLog } from "./storage/reference-log.js";
-import type { NodeRow, Storage } from "./storage/types.js";
-import { clientFeatures } from "./stream/c2s.js";
-import { ClientStream } from "./stream/client-stream.js";
-import { LoginLimiter } from "./stream/login-limiter.js";
-import type { StreamHosts, StreamSettings } from "./stream/settings.js";
-import { BoshEndpoint } from "./transport/bosh/endpoint.js";
+import { streamHosts } from "./stream/hosts.js";
 import { type Certificates, loadCertificates } from "./transport/certificates.js";
-import type { Connection, ConnectionHandler } from "./transport/connection.js";
 import { HttpServer } from "./transport/http.js";
-import { Listener, type SocketSource } from "./transport/listener.js";
-import { TcpConnection, type TcpOptions } from "./transport/tcp.js";
+import type { SocketSource } from "./transport/listener.js";
 import { TlsSettings } from "./transport/tls.js";
-import { WebSocketEndpoint } from "./transport/websocket-endpoint.js";
-import { StreamError } from "./xmpp/errors.js";
 import { Jid } from "./xmpp/jid.js";
-
-/** ms for what streams that were cut held to be given back. */
-const GIVING_BACK = 2000;
 
 /** ms for other nodes to write what a query of the archive should find. */
 const OTHERS_COMPLETE = 2000;
 
-/** A connection that waits for its stream. */
-type Acceptable = Connection & { handler: ConnectionHandler };
-
-export interface Listening {
-  type: ListenerConfig["type"];
-  host: string;
-  port: number;
-}
-
 /** One node. */
 export class Server {
-  readonly listening: Listening[] = [];
-  readonly #streams = new Set<ClientStream>();
-  /** Each closes a way in; what is connected stays. */
-  readonly #closeEntrances: (() => void)[] = [];
+  readonly #entrances: Entrances;
   readonly #undo: (() => unknown)[] = [];
   #stopping: Promise<void> | undefined;
-  #allEnded: (() => void) | undefined;
   accounts!: AccountAdmin;
   domains: ReadonlyMap<string, Domain> = new Map();
   registry!: Registry;
@@ -100,6 +74,7 @@ export class Server {
     private readonly log: Logger,
     private readonly sources: readonly SocketSource[] | undefined,
   ) {
+    this.#entrances = new Entrances(config, sources, log.child({ area: "c2s" }));
     this.fenced = new Promise((resolve) => {
       this.#onFenced = resolve;
     });
@@ -129,6 +104,10 @@ export class Server {
     }
   }
 
+  get listening(): readonly Listening[] {
+    return this.#entrances.listening;
+  }
+
   /** Takes over certificates of a configuration that was read anew. @throws SetupError and keeps the old ones. */
   async reload(config: Config): Promise<void> {
     await this.#certificates.reload(config);
@@ -140,7 +119,7 @@ export class Server {
    */
   async drain(time: number): Promise<void> {
     if (time > 0 && this.#evacuation) {
-      for (const close of this.#closeEntrances.splice(0)) close();
+      this.#entrances.close();
       await this.#evacuation.run(time);
     }
     this.#onDrained();
@@ -199,7 +178,7 @@ export class Server {
     if (cluster) cache.onForget = (jid) => cluster.forget(jid);
     const registry = new Registry(self, cluster);
     this.registry = registry;
-    const [streams, { address }] = [this.#streams, config.cluster];
+    const [{ streams }, { address }] = [this.#entrances, config.cluster];
     const clusterLog = log.child({ area: "cluster" });
     this.#evacuation = cluster && new Evacuation({ cluster, registry, streams, address, log: clusterLog });
     const domains = new Map(Object.keys(config.domains).map((name) => [name, new Domain(Jid.parse(name))]));
@@ -215,7 +194,8 @@ export class Server {
       cache,
       removal,
     });
-    const archiveIds = new ArchiveIds(keyFor("archive ids", await deploymentSecret(storage)));
+    const secret = await deploymentSecret(storage);
+    const archiveIds = new ArchiveIds(keyFor("archive ids", secret));
     const archiving = new Archiving(domains, registry, cache, archiveIds);
     const offlineLog = log.child({ area: "offline" });
     const drains = new Drains(registry, storage.messages, messageLog, offlineLog, archiving);
@@ -260,8 +240,8 @@ export class Server {
       news: new NodeNews((topic, news) => registry.nodes.tell(topic, news)),
       routes: http.routes,
       archive,
-      webAddress: (domain) => this.#webAddress(domain),
-      localWebAddress: (domain) => this.#localWebAddress(domain),
+      webAddress: (domain) => this.#entrances.webAddress(domain),
+      localWebAddress: (domain) => this.#entrances.localWebAddress(domain),
       dataFolder: config.data,
       log,
     };
@@ -277,7 +257,14 @@ export class Server {
     );
     this.#undo.push(() => binder.endHibernating());
     const resumption = cluster && new Resumption(cluster, binder);
-    const hosts = await streamHosts(config, domains, storage, cache, inbound, binder, resumption);
+    const hosts = streamHosts(config, domains, {
+      secret,
+      inbound,
+      binder,
+      resumption,
+      credentials: (jid) => storage.accounts.credentials(jid),
+      account: async (jid) => cache.find(jid),
+    });
     if (cluster) {
       // Before the first client: who is where has to be known.
       await cluster.start({
@@ -296,8 +283,8 @@ export class Server {
         fenced: () => this.#onFenced(),
       });
     }
-    this.#openWeb(http, hosts, tls);
-    await this.#listen(hosts, tls, http);
+    this.#undo.push(() => this.#entrances.release());
+    await this.#entrances.open(hosts, tls, http);
     if (this.sources) return;
     const control = new ControlServer(
       controlPath(config.data),
@@ -332,98 +319,8 @@ export class Server {
   readonly drained: Promise<void>;
   #onDrained!: () => void;
 
-  /** WebSocket and BOSH. */
-  #openWeb(http: HttpServer, hosts: StreamHosts, tls: TlsSettings): void {
-    const { stream, http: web } = this.config;
-    const log = this.log.child({ area: "c2s" });
-    const limits = hosts.fallback.unauthenticatedLimits;
-    const { sendBuffer, closeTimeout } = stream;
-    const accept = (connection: Acceptable) => this.#accept(connection, hosts, log);
-    const { pingInterval } = web.websocket;
-    const maxPerAddress = stream.maxConnectionsPerAddress;
-    const websocket = new WebSocketEndpoint(
-      http,
-      { limits, sendBuffer, closeTimeout, tls, pingInterval, maxPerAddress },
-      accept,
-    );
-    const bosh = new BoshEndpoint(
-      http,
-      {
-        ...web.bosh,
-        limits,
-        sendBuffer,
-        closeTimeout,
-        maxSessionsPerAddress: maxPerAddress,
-        serves: (domain) => hosts.find(Jid.tryParse(domain)?.text ?? "") !== undefined,
-      },
-      accept,
-    );
-    for (const endpoint of [websocket, bosh]) {
-      this.#closeEntrances.push(() => endpoint.close());
-      this.#undo.push(() => endpoint.stop());
-    }
-  }
-
-  /** Where clients find what this server offers over HTTPS. */
-  #webAddress(domain: string): string | undefined {
-    if (this.config.http.url !== undefined) return this.config.http.url;
-    const https = this.listening.find(({ type }) => type === "https");
-    return https && new URL(`https://${domainToASCII(domain)}:${https.port}`).origin;
-  }
-
-  /** RFC 6761 §6.3: the name `localhost` never leaves the machine, so neither does what is sent there. */
-  #localWebAddress(domain: string): string | undefined {
-    if (domain !== "localhost" || this.config.http.url !== undefined) return undefined;
-    const http = this.listening.find(({ type, host }) => type === "http" && isLoopback(host));
-    return http && `http://localhost:${http.port}`;
-  }
-
-  async #listen(hosts: StreamHosts, tls: TlsSettings, http: HttpServer): Promise<void> {
-    const { config } = this;
-    const options: TcpOptions = {
-      limits: hosts.fallback.unauthenticatedLimits,
-      sendBuffer: config.stream.sendBuffer,
-      closeTimeout: config.stream.closeTimeout,
-      idleTimeout: config.stream.idleTimeout,
-      keepAlive: config.stream.keepAlive,
-      tls,
-    };
-    const log = this.log.child({ area: "c2s" });
-    for (const [index, { type, host, port }] of config.listen.entries()) {
-      const isWeb = type === "http" || type === "https";
-      const accept = (socket: Socket) => {
-        if (isWeb) http.accept(socket, type === "https");
-        else this.#accept(new TcpConnection(socket, options, type === "c2s-tls"), hosts, log);
-      };
-      const { maxConnections, maxConnectionsPerAddress } = config.stream;
-      const exempt = isWeb ? (address: string) => http.peers.isTrusted(address) : undefined;
-      const bounds = { maxConnections, maxConnectionsPerAddress, exempt };
-      const source = this.sources?.[index];
-      const listener = new Listener({ type, host, port, ...bounds, source }, accept);
-      this.listening.push({ type, host, port: await listener.start() });
-      this.#closeEntrances.push(() => listener.stop());
-    }
-  }
-
-  #accept(connection: Acceptable, hosts: StreamHosts, log: Logger): void {
-    const stream = new ClientStream(connection, hosts, clientFeatures, log, (ended) => {
-      this.#streams.delete(ended);
-      if (this.#streams.size === 0) this.#allEnded?.();
-    });
-    connection.handler = stream;
-    this.#streams.add(stream);
-  }
-
   async #stop(): Promise<void> {
-    for (const close of this.#closeEntrances.splice(0)) close();
-    const ended = new Promise<void>((resolve) => {
-      this.#allEnded = resolve;
-    });
-    for (const stream of this.#streams) stream.close(new StreamError("system-shutdown"));
-    if (this.#streams.size > 0) await atMost(ended, this.config.shutdown.timeout);
-    for (const stream of this.#streams) stream.connection.destroy();
-    // What they did not take goes back to the store, which is closed below.
-    if (this.#streams.size > 0) await atMost(ended, GIVING_BACK);
+    await this.#entrances.stop();
     for (const undo of this.#undo.splice(0).reverse()) {
       try {
         await undo();
@@ -433,87 +330,4 @@ export class Server {
       }
     }
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || host.startsWith("127.");
-}
-
-async function streamHosts(
-  config: Config,
-  domains: ReadonlyMap<string, Domain>,
-  storage: Storage,
-  cache: AccountCache,
-  inbound: Inbound,
-  binder: Binder,
-  resumption: Resumption | undefined,
-): Promise<StreamHosts> {
-  const { auth, session, stream, tls } = config;
-  const caps = { maxDepth: stream.maxDepth, maxAttributes: stream.maxAttributes };
-  const shared = {
-    tlsRequired: tls.required,
-    plainWithoutTls: auth.plainWithoutTls,
-    mechanisms: auth.mechanisms,
-    attemptsPerConnection: auth.attemptsPerConnection,
-    unauthenticatedTimeout: stream.unauthenticatedTimeout,
-    idleTimeout: stream.idleTimeout,
-    unauthenticatedLimits: { ...caps, maxBytes: stream.maxUnauthenticatedStanzaSize },
-    limits: { ...caps, maxBytes: stream.maxStanzaSize },
-    secret: await deploymentSecret(storage),
-    iterations: auth.iterations,
-    loginLimiter: new LoginLimiter(auth.attemptsPerAddress.count, auth.attemptsPerAddress.window),
-    managed: {
-      maxUnacked: session.maxUnacked,
-      maxUnackedSize: session.maxUnackedSize,
-      answerTimeout: session.answerTimeout,
-    },
-    resumeTimeout: session.resumeTimeout,
-    inbound,
-    binder,
-    resumption,
-    credentials: (jid: Jid) => storage.accounts.credentials(jid),
-    account: async (jid: Jid) => cache.find(jid),
-  };
-  const settings = new Map<string, StreamSettings>();
-  for (const [name, domain] of domains) {
-    settings.set(name, { ...shared, domain, anonymous: config.domains[name].anonymous ?? auth.anonymous });
-  }
-  const [fallback] = settings.values();
-  return { find: (name) => settings.get(name), fallback };
-}
-
-/** The same on all nodes, so that a user who does not exist has the same made-up salt everywhere. */
-async function deploymentSecret(storage: Storage): Promise<Buffer> {
-  const stored = await storage.keyValues.get(undefined, "server", "secret");
-  if (typeof stored === "string") return Buffer.from(stored, "base64");
-  const secret = randomBytes(32);
-  await storage.keyValues.set(undefined, "server", "secret", secret.toString("base64"));
-  return secret;
-}
-
-/** 16 bytes for one purpose. */
-function keyFor(purpose: string, secret: Buffer): Buffer {
-  return createHmac("sha256", secret).update(purpose).digest().subarray(0, 16);
-}
-
-/** Fresh at each start; the host's name is for those who read logs. */
-function newNodeId(): string {
-  const host = hostname()
-    .replace(/[^a-z0-9-]/gi, "")
-    .slice(0, 40);
-  return `${host || "node"}-${randomBytes(4).toString("hex")}`;
-}
-
-async function slotOf(storage: Storage, self: string): Promise<number> {
-  const rows = await storage.nodes.join(self);
-  return (rows.find(({ id }) => id === self) as NodeRow).slot;
-}
-
-async function atMost(work: Promise<unknown>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work, late]);
-  clearTimeout(timer);
 }

@@ -1,4 +1,4 @@
-import type { Listening } from "../server.js";
+import type { Listening } from "../entrances.js";
 
 /** Tells whoever sits at the terminal. */
 export function greet(domains: readonly string[], listening: readonly Listening[]): void {

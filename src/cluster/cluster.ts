@@ -1,3 +1,4 @@
+import { atMost } from "../at-most.js";
 import type { Logger } from "../log.js";
 import type { Nodes, Registry } from "../session/registry.js";
 import type { Receipt, Resource } from "../session/session.js";
@@ -555,15 +556,6 @@ export class Cluster implements Nodes {
     await this.#freeOrphans();
     log.info({ node, messages: left }, "what a dead node left has been taken over");
   }
-}
-
-async function atMost(work: Promise<void>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work, late]);
-  clearTimeout(timer);
 }
 
 type CloseRequest = [full: string, boundAt: number, condition: StreamCondition, text: string | null];

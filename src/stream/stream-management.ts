@@ -1,3 +1,4 @@
+import { atMost } from "../at-most.js";
 import type { ClientSession } from "../session/client-session.js";
 import { Managed } from "../session/managed.js";
 import type { Account } from "../storage/types.js";
@@ -132,16 +133,6 @@ function answer(stream: ClientStream): undefined {
 
 function tellHandled(stream: ClientStream, { handled }: Managed): void {
   stream.send(xml("a", { xmlns: NS_SM, h: handled.h }));
-}
-
-function atMost(work: Promise<void>, ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    const late = setTimeout(resolve, ms);
-    void work.then(() => {
-      clearTimeout(late);
-      resolve();
-    });
-  });
 }
 
 function acknowledged(element: Element, stream: ClientStream): undefined {
