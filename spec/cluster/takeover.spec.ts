@@ -86,6 +86,32 @@ describe("A cluster of three nodes", function () {
     assert.equal((await cluster.nodes[0].server.cluster?.status())?.nodes.length, 1);
   });
 
+  it("tells those, too, whom they sent presence directly, wherever they did", async () => {
+    const romeo = await login("romeo", 0);
+    const nurse = await login("nurse", 0);
+    const juliet = await login("juliet", 1);
+    const id = await juliet.enable();
+    for (const name of ["romeo", "nurse"]) juliet.write(`<presence to='${addressOf(name)}'/>`);
+    for (const one of [romeo, nurse]) await one.next((element) => element.attrs.from?.includes("juliet"));
+    juliet.write(`<presence to='${addressOf("nurse")}' type='unavailable'/>`);
+    await nurse.next((element) => element.attrs.type === "unavailable");
+    await juliet.reset();
+    const back = await RawClient.open(cluster.nodes[2].port);
+    clients.push(back);
+    await back.login("juliet", cluster.nodes[2].domain, "secret");
+    assert.ok((await back.resume(id, 0)).is("resumed"));
+    await cluster.settled();
+    adapters[2].isCutOff = true;
+    const gone = await romeo.next((element) => element.attrs.type === "unavailable");
+    assert.equal(gone.attrs.from, `${addressOf("juliet")}/spec`);
+    await isBuried(2);
+    await nurse.ping();
+    assert.deepEqual(
+      nurse.mailbox.filter((element) => element.attrs.type === "unavailable"),
+      [],
+    );
+  });
+
   it("gives what was on its way to a node that died to the account's next session, in order", async () => {
     const romeo = await login("romeo", 0);
     await login("juliet", 2);

@@ -52,11 +52,22 @@ describe("the priority of a presence (RFC 6121 §4.7.2.3)", () => {
 describe("directed presence", () => {
   const room = Jid.parse("room@chat.example.com/nick");
   const friend = Jid.parse("friend@example.net");
-  const session = () => ({}) as Session;
+  const session = (name = "balcony") => ({ jid: Jid.parse(`juliet@example.com/${name}`) }) as Session;
+  const alone = { tellOthers: () => undefined, onTold: () => undefined };
+
+  /** What one node tells, the other is told. */
+  function twoNodes(): [DirectedPresence, DirectedPresence] {
+    const listeners: ((news: unknown) => void)[] = [];
+    const node = (other: number) => ({
+      tellOthers: (news: unknown) => listeners[other]?.(JSON.parse(JSON.stringify(news))),
+      onTold: (fn: (news: unknown) => void) => void listeners.push(fn),
+    });
+    return [new DirectedPresence(5, node(1)), new DirectedPresence(5, node(0))];
+  }
 
   it("remembers for each session whom it told", () => {
-    const [balcony, chamber] = [session(), session()];
-    const directed = new DirectedPresence(5);
+    const [balcony, chamber] = [session(), session("chamber")];
+    const directed = new DirectedPresence(5, alone);
     directed.add(balcony, room);
     directed.add(balcony, friend);
     directed.add(balcony, room);
@@ -70,7 +81,7 @@ describe("directed presence", () => {
 
   it("forgets who was told of the end, and all once they are taken", () => {
     const balcony = session();
-    const directed = new DirectedPresence(5);
+    const directed = new DirectedPresence(5, alone);
     directed.add(balcony, room);
     directed.add(balcony, friend);
     directed.remove(balcony, room);
@@ -81,19 +92,44 @@ describe("directed presence", () => {
 
   it("takes an address and its resource for two", () => {
     const balcony = session();
-    const directed = new DirectedPresence(5);
+    const directed = new DirectedPresence(5, alone);
     directed.add(balcony, room);
     assert.equal(directed.has(balcony, room.bare), false);
   });
 
   it("refuses what it cannot remember", () => {
     const balcony = session();
-    const directed = new DirectedPresence(1);
+    const directed = new DirectedPresence(1, alone);
     directed.add(balcony, room);
     directed.add(balcony, room);
     assert.throws(() => directed.add(balcony, friend), { condition: "resource-constraint" });
     directed.remove(balcony, room);
     directed.add(balcony, friend);
+  });
+
+  it("is known on other nodes, in case that its own dies", () => {
+    const [here, there] = twoNodes();
+    const balcony = session();
+    for (const jid of [room, friend]) here.add(balcony, jid);
+    here.remove(balcony, friend);
+    const lost = () => there.takeLost(balcony.jid).map((jid) => jid.text);
+    assert.deepEqual(lost(), [room.text]);
+    assert.deepEqual(lost(), []);
+    here.add(balcony, friend);
+    here.take(balcony);
+    assert.deepEqual(lost(), []);
+  });
+
+  it("is known to the node that a session has left, too", () => {
+    const [here, there] = twoNodes();
+    const balcony = session();
+    here.add(balcony, room);
+    there.unpack(balcony, here.pack(balcony));
+    assert.deepEqual(
+      here.takeLost(balcony.jid).map((jid) => jid.text),
+      [room.text],
+    );
+    assert.deepEqual(there.takeLost(balcony.jid), []);
   });
 });
 

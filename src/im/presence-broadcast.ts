@@ -42,17 +42,20 @@ export class Broadcast {
     await this.#leave(session, Stanza.make("presence", { from: session.jid, type: "unavailable" }));
   }
 
-  /**
-   * Its node died. To whom it sent presence directly only that node knew; they hear of it when they send something.
-   * RFC 6121 §4.5.2
-   */
+  /** Its node died. RFC 6121 §4.5.2, §4.6.3 */
   async lost({ jid, presence }: Resource): Promise<void> {
+    const directed = this.directed.takeLost(jid);
     // The client may have come back meanwhile.
-    if (!presence || this.ctx.sessions.get(jid)?.presence) return;
+    if (this.ctx.sessions.get(jid)?.presence) return;
+    const told = presence ? [jid.bare, ...(await this.#subscribers(jid))] : [];
+    const rest = directed.filter((to) => !told.some((one) => one.equals(to) || one.equals(to.bare)));
+    await this.#tellAll(Stanza.make("presence", { from: jid, type: "unavailable" }), [...told, ...rest]);
+  }
+
+  async #subscribers(jid: Jid): Promise<Jid[]> {
     const account = await this.ctx.account(jid);
     const entries = account ? await this.ctx.storage.rosters.related(account) : [];
-    const end = Stanza.make("presence", { from: jid, type: "unavailable" });
-    await this.#tellAll(end, [jid.bare, ...entries.filter(hasFrom).map((entry) => entry.jid)]);
+    return entries.filter(hasFrom).map((entry) => entry.jid);
   }
 
   /** Subscribers hear of it if the session was available; whom it sent presence directly, in any case. RFC 6121 §4.6.3 */

@@ -26,7 +26,7 @@ export const presence = definePlugin<PresenceOptions>({
   options: presenceOptions,
   setup(ctx, given) {
     const { maxDirected } = presenceOptions.parse(given);
-    const directed = new DirectedPresence(maxDirected);
+    const directed = new DirectedPresence(maxDirected, ctx);
     const probes = new Probes(ctx, directed);
     const outbound = new OutboundPresence(ctx, directed, probes);
     ctx.hook(
