@@ -7,14 +7,14 @@ import type { Account, MessageRepository, NodeRepository } from "../storage/type
 import { type StreamCondition, StreamError } from "../xmpp/errors.js";
 import { Jid } from "../xmpp/jid.js";
 import { Stanza } from "../xmpp/stanza.js";
-import type { ClusterAdapter, ClusterMessage, DeadLetter, NodeId } from "./adapter.js";
+import type { ClusterAdapter, DeadLetter, NodeId } from "./adapter.js";
 import { Directory } from "./directory.js";
-import { type Batch, decode, encode, type Item, type Outcome } from "./envelope.js";
+import { decode, type Item, type Outcome } from "./envelope.js";
 import { Link, type LinkOptions } from "./link.js";
 import { Members } from "./members.js";
-import type { Peer } from "./peer.js";
-import { Questions } from "./questions.js";
+import { type Answerer, Questions } from "./questions.js";
 import { GivenReceipt, SentReceipts } from "./receipts.js";
+import { Reception } from "./reception.js";
 import { SharedRounds } from "./shared-rounds.js";
 
 /** Everything between two nodes goes one way, in one order. */
@@ -25,9 +25,6 @@ const ANSWER = 10_000;
 const FLUSHED = 2000;
 /** ms for a node to answer that it has dealt with all that it was told; then it is asked again. */
 const SETTLE = 1000;
-/** ms between two complaints that something is missing. */
-const AGAIN_EVERY = 1000;
-
 export interface ClusterOptions {
   /** ms between signs of life where nothing else is sent. */
   beat: number;
@@ -76,14 +73,12 @@ export interface ClusterEvents {
   fenced(): void;
 }
 
-type Answerer = (payload: unknown, node: NodeId) => Promise<unknown>;
-
 /** This node's part in the cluster: what it says to the others, and what they say to it. */
 export class Cluster implements Nodes {
   readonly #members: Members;
   readonly #sent = new SentReceipts();
   readonly #questions = new Questions();
-  readonly #answerers = new Map<string, Answerer>();
+  readonly #reception: Reception;
   /** Kept messages that sessions of this node are being given on behalf of other nodes. */
   readonly #underWay = new Set<number>();
   #isFenced = false;
@@ -118,6 +113,12 @@ export class Cluster implements Nodes {
       },
       tellAll: (item) => this.#tellAll(item),
     });
+    this.#reception = new Reception({
+      heard: (from) => this.#members.heard(from),
+      handle: (item, from) => this.#handle(item, from),
+      sendSelf: (key, body) => adapter.send(self, key, body),
+      log: parts.log,
+    });
     this.answers("close", (payload) => this.#closeOwn(payload as CloseRequest));
     this.answers("echo", async () => true);
     this.answers("digest", async () => this.digest());
@@ -143,7 +144,7 @@ export class Cluster implements Nodes {
     this.#directory = new Directory(this.self, events.registry, (item) => this.#tellAll(item));
     await this.parts.adapter.start(
       this.self,
-      (message) => this.#receive(message),
+      (message) => this.#reception.receive(message),
       (state, why) => this.#members.adapterState(state, why),
     );
     await this.#members.start();
@@ -308,7 +309,7 @@ export class Cluster implements Nodes {
 
   /** Who answers questions of a kind. */
   answers(kind: string, answerer: Answerer): void {
-    this.#answerers.set(kind, answerer);
+    this.#questions.answers(kind, answerer);
   }
 
   /** For admins: this node, and the others as it sees them. */
@@ -370,46 +371,6 @@ export class Cluster implements Nodes {
     else this.#members.get(node)?.tellStored();
   }
 
-  /** Awaited before the broker forgets the message. Rejects for what cannot be read: the adapter sets it aside. */
-  async #receive({ from, body }: ClusterMessage): Promise<void> {
-    const batch = decode(body);
-    if (batch.poison !== undefined) throw new Error(batch.poison);
-    const peer = this.#members.heard(from);
-    if (!peer || !this.#isNext(peer, batch)) return;
-    for (const item of batch.items) {
-      try {
-        this.#handle(item, from);
-      } catch (error) {
-        await this.#setAside(item, from, error);
-      }
-    }
-  }
-
-  /** Whether it is the batch that comes next from that node: not one that was sent again, nor one that comes too early. */
-  #isNext(peer: Peer, { n, first }: Batch): boolean {
-    const expected = peer.expected ?? n;
-    if (n < expected) return false;
-    if (n > expected && !first) {
-      if (Date.now() - peer.lastAgain > AGAIN_EVERY) {
-        peer.lastAgain = Date.now();
-        peer.link.put(["again", expected]);
-      }
-      return false;
-    }
-    peer.expected = n + 1;
-    return true;
-  }
-
-  /** One item that cannot be handled does not hold up the others: it goes to the dead letters by way of the own mailbox. */
-  async #setAside(item: Item, from: NodeId, error: unknown): Promise<void> {
-    const reason = error instanceof Error ? error.message : String(error);
-    this.parts.log.error(
-      { err: error, node: from, kind: item[0] },
-      "what another node said could not be handled",
-    );
-    await this.parts.adapter.send(this.self, "poison", encode({ n: 0, items: [item], poison: reason }));
-  }
-
   #handle(item: Item, from: NodeId): void {
     switch (item[0]) {
       case "hello":
@@ -446,7 +407,7 @@ export class Cluster implements Nodes {
         this.#startAnew(from);
         return;
       case "ask":
-        void this.#answer(from, item[1], item[2], item[3]);
+        void this.#reply(from, item[1], item[2], item[3]);
         return;
       case "answer":
         this.#questions.answered(from, item[1], item[2]);
@@ -513,16 +474,9 @@ export class Cluster implements Nodes {
     peer.link.put(this.#directory.snapshot());
   }
 
-  async #answer(from: NodeId, number: number, kind: string, payload: unknown): Promise<void> {
-    const reply = (item: Item, size: number) => this.#members.get(from)?.link.put(item, size);
-    try {
-      const answerer = this.#answerers.get(kind);
-      if (!answerer) throw new Error(`nobody answers ${kind}`);
-      const answer = await answerer(payload, from);
-      reply(["answer", number, answer ?? null], 1000);
-    } catch (error) {
-      reply(["refuse", number, error instanceof Error ? error.message : String(error)], 100);
-    }
+  async #reply(from: NodeId, number: number, kind: string, payload: unknown): Promise<void> {
+    const item = await this.#questions.reply(from, number, kind, payload);
+    this.#members.get(from)?.link.put(item, 1000);
   }
 
   async #closeOwn([full, boundAt, condition, text]: CloseRequest): Promise<void> {

@@ -1,4 +1,5 @@
 import type { NodeId } from "./adapter.js";
+import type { Item } from "./envelope.js";
 
 /** Questions under way at the most. */
 const MAX = 10_000;
@@ -10,9 +11,15 @@ interface Question {
   reject(error: Error): void;
 }
 
-/** What this node has asked others, until they answer, are gone, or the deadline has passed. */
+/** Rejects with what the other node is told. */
+export type Answerer = (payload: unknown, node: NodeId) => Promise<unknown>;
+
+/**
+ * What this node has asked others, until they answer, are gone, or the deadline has passed; and who answers what others ask.
+ */
 export class Questions {
   readonly #open = new Map<number, Question>();
+  readonly #answerers = new Map<string, Answerer>();
   #last = 0;
 
   /**
@@ -32,6 +39,22 @@ export class Questions {
       this.#open.set(number, { node, timer, resolve, reject });
       put(number);
     });
+  }
+
+  /** Who answers questions of a kind that others ask. */
+  answers(kind: string, answerer: Answerer): void {
+    this.#answerers.set(kind, answerer);
+  }
+
+  /** @returns what is said to a question of another node's; never rejects */
+  async reply(from: NodeId, number: number, kind: string, payload: unknown): Promise<Item> {
+    try {
+      const answerer = this.#answerers.get(kind);
+      if (!answerer) throw new Error(`nobody answers ${kind}`);
+      return ["answer", number, (await answerer(payload, from)) ?? null];
+    } catch (error) {
+      return ["refuse", number, error instanceof Error ? error.message : String(error)];
+    }
   }
 
   answered(node: NodeId, number: number, answer: unknown): void {

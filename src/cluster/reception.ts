@@ -1,0 +1,61 @@
+import type { Logger } from "../log.js";
+import type { ClusterMessage, NodeId } from "./adapter.js";
+import { type Batch, decode, encode, type Item } from "./envelope.js";
+import type { Peer } from "./peer.js";
+
+/** ms between two complaints that something is missing. */
+const AGAIN_EVERY = 1000;
+
+export interface ReceptionParts {
+  /** A node has said something. @returns undefined when nobody listens to it any more */
+  heard(from: NodeId): Peer | undefined;
+  handle(item: Item, from: NodeId): void;
+  /** To this node's own mailbox. */
+  sendSelf(key: string, body: Uint8Array): Promise<void>;
+  log: Logger;
+}
+
+/** Where what other nodes say comes in: each batch once, in order, item by item. */
+export class Reception {
+  constructor(private readonly parts: ReceptionParts) {}
+
+  /** Awaited before the broker forgets the message. Rejects for what cannot be read: the adapter sets it aside. */
+  async receive({ from, body }: ClusterMessage): Promise<void> {
+    const batch = decode(body);
+    if (batch.poison !== undefined) throw new Error(batch.poison);
+    const peer = this.parts.heard(from);
+    if (!peer || !this.#isNext(peer, batch)) return;
+    for (const item of batch.items) {
+      try {
+        this.parts.handle(item, from);
+      } catch (error) {
+        await this.#setAside(item, from, error);
+      }
+    }
+  }
+
+  /** Whether it is the batch that comes next from that node: not one that was sent again, nor one that comes too early. */
+  #isNext(peer: Peer, { n, first }: Batch): boolean {
+    const expected = peer.expected ?? n;
+    if (n < expected) return false;
+    if (n > expected && !first) {
+      if (Date.now() - peer.lastAgain > AGAIN_EVERY) {
+        peer.lastAgain = Date.now();
+        peer.link.put(["again", expected]);
+      }
+      return false;
+    }
+    peer.expected = n + 1;
+    return true;
+  }
+
+  /** One item that cannot be handled does not hold up the others: it goes to the dead letters by way of the own mailbox. */
+  async #setAside(item: Item, from: NodeId, error: unknown): Promise<void> {
+    const reason = error instanceof Error ? error.message : String(error);
+    this.parts.log.error(
+      { err: error, node: from, kind: item[0] },
+      "what another node said could not be handled",
+    );
+    await this.parts.sendSelf("poison", encode({ n: 0, items: [item], poison: reason }));
+  }
+}
