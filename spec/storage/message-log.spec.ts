@@ -168,6 +168,18 @@ describe("The message log", () => {
       assert.deepEqual(await bodies(), ["b", "c", "d", "e", "f", "g", "h", "i"]);
     });
 
+    it("that enough for a transaction were delivered without waiting for more", async () => {
+      const log = logOf({ patience: 60_000, batch: 3 });
+      const entries = ["a", "b", "c"].map((body) => log.append(account, text(body), "node"));
+      await log.flushed();
+      const { asked, letGo } = repository.hold();
+      for (const entry of entries) log.settle(entry);
+      await asked;
+      letGo();
+      await log.flushed();
+      assert.deepEqual(repository.of("settle"), [3]);
+    });
+
     it("nothing in the place of what was delivered meanwhile", async () => {
       const log = logOf({ patience: 60_000, batch: 2 });
       for (let i = 0; i < 10; i++) log.settle(log.append(account, text(String(i)), "node"));

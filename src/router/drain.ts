@@ -112,7 +112,7 @@ export class Drain {
         continue;
       }
       if (fresh.length === 0 && page.length === limit) {
-        more += PAGE;
+        more = 2 * more + PAGE;
         continue;
       }
       // Nothing may be awaited between this look and the end: what comes now is delivered live.

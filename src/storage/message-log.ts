@@ -181,10 +181,7 @@ export class MessageLog {
       this.#open -= 1;
       entry.forgetText();
     }
-    if (entry.state === "stored") {
-      this.#settled.push(entry);
-      this.#start();
-    }
+    if (entry.state === "stored") this.settleStored(entry);
     entry.state = "settled";
   }
 
@@ -192,6 +189,7 @@ export class MessageLog {
   settleStored(message: { account: Account; id: number }): void {
     this.#settled.push(message);
     this.#start();
+    if (this.#settled.length >= this.#options.batch) this.#gathering.within(0);
   }
 
   /** Nobody holds it any more: it waits for the account's next login. */
@@ -257,7 +255,8 @@ export class MessageLog {
 
   /** There is enough for a transaction, or no time. */
   get #isPressed(): boolean {
-    return this.#open >= this.#options.batch || this.#stopped;
+    const { batch } = this.#options;
+    return this.#open >= batch || this.#settled.length >= batch || this.#stopped;
   }
 
   /** Somebody waits until all is written. */
