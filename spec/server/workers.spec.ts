@@ -110,6 +110,26 @@ describe("Workers", () => {
     for (const client of [nurse, again]) client.drop();
   });
 
+  it("that are killed are not missed first: who was there logs in again, and is given what waited", async () => {
+    await place.configure(options({ cluster: { workers: 2, beat: "200ms", deadAfter: "10m" } }));
+    const server = await place.start();
+    const port = await server.port();
+    for (const name of ["gregory", "sampson"]) {
+      const added = await place.run(["user", "add", `${name}@localhost`, "--password-stdin"], "secret\n");
+      assert.equal(added.code, 0, added.stderr);
+    }
+    const gregory = await RawClient.online(port, { name: "gregory", resource: "kitchen" });
+    const sampson = await RawClient.online(port, { name: "sampson", resource: "hall" });
+    const killed = await workerOf(server, "kitchen");
+    assert.notEqual(await workerOf(server, "hall"), killed);
+    process.kill(pidsOf(server, killed)[0], "SIGKILL");
+    await server.says(/a worker has ended/);
+    sampson.write("<message to='gregory@localhost' type='chat'><body>my fan</body></message>");
+    const again = await RawClient.online(port, { name: "gregory", resource: "attic" });
+    await again.receives(/my fan/);
+    for (const client of [gregory, sampson, again]) client.drop();
+  });
+
   it("that were taken for dead, and were not, are replaced", async () => {
     const server = await place.start();
     const [first] = pidsOf(server, 1);

@@ -178,6 +178,8 @@ class Supervisor {
       const { code, signal, wasReady } = await worker.ended;
       this.#workers[slot] = undefined;
       if (this.#stopping) return;
+      // Nobody needs to wait until it is missed.
+      if (worker.node !== undefined) for (const other of this.#workers) other?.buries(worker.node);
       if (performance.now() - began > STEADY) delay = BACKOFF.first;
       const others = this.#workers.some((one) => one?.serves);
       if (!wasReady && !others) {

@@ -21,6 +21,8 @@ export interface Ended {
 export class WorkerProcess {
   /** Connections may be given to it. */
   serves = false;
+  /** Its name in the cluster, once it has served. */
+  node: string | undefined;
   /** Resolves when it is ready, or has ended. */
   readonly begun: Promise<void>;
   readonly ended: Promise<Ended>;
@@ -46,6 +48,7 @@ export class WorkerProcess {
       if (news.tells === "ready") {
         wasReady = true;
         this.serves = true;
+        this.node = news.node;
         begun();
         onReady();
       } else if (news.tells === "leaving") this.serves = false;
@@ -82,6 +85,11 @@ export class WorkerProcess {
       this.#asked.set(id, { resolve, reject });
       this.#send({ tells: "control", id, request });
     });
+  }
+
+  /** The process of another worker has ended. */
+  buries(node: string): void {
+    this.#send({ tells: "dead", node });
   }
 
   signal(name: NodeJS.Signals): void {

@@ -6,11 +6,13 @@ export type ToWorker =
   | { tells: "ports"; ports: number[] }
   /** Comes with a socket that was accepted for this listener, by its place in `listen`. */
   | { tells: "connection"; listener: number }
-  | { tells: "control"; id: number; request: ControlRequest };
+  | { tells: "control"; id: number; request: ControlRequest }
+  /** The process of another worker has ended; this was its node. */
+  | { tells: "dead"; node: string };
 
 export type FromWorker =
-  /** It serves. */
-  | { tells: "ready" }
+  /** It serves, as this node. */
+  | { tells: "ready"; node: string }
   /** It stops, and is to be given nothing more. */
   | { tells: "leaving" }
   | { tells: "answer"; id: number; ok: unknown }

@@ -40,7 +40,7 @@ export async function runWorker(slot: number, read: ReadConfig): Promise<void> {
     const told = Promise.race([stopSignal(), abandoned, fenced, server.drained]);
     process.on("message", (news: ToWorker, socket?: Socket) => hear(server, sources, news, socket, log));
     log.info({ pid: process.pid }, "worker serves");
-    tell({ tells: "ready" });
+    tell({ tells: "ready", node: server.registry.node });
     const reason = await told;
     tell({ tells: "leaving" });
     if (reason === "SIGTERM" && !server.isDraining) await server.drain(loaded.config.shutdown.drain);
@@ -57,7 +57,8 @@ function hear(
   socket: Socket | undefined,
   log: Logger,
 ): void {
-  if (news.tells === "control") void answer(server, news.id, news.request, log);
+  if (news.tells === "dead") server.cluster?.isDead(news.node);
+  else if (news.tells === "control") void answer(server, news.id, news.request, log);
   // The client may have gone while it was handed over.
   else if (news.tells === "connection" && socket) sources[news.listener].give(socket);
 }

@@ -199,6 +199,11 @@ export class Cluster implements Nodes {
     await nodes.remove(this.self);
   }
 
+  /** The process of another node has ended, as somebody knows who has seen it. */
+  isDead(node: NodeId): void {
+    this.#members.isDead(node);
+  }
+
   get alive(): readonly string[] {
     return this.#members.alive;
   }

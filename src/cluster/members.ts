@@ -148,6 +148,11 @@ export class Members {
     else this.#drop(node);
   }
 
+  /** Its process has ended: it need not be missed first. */
+  isDead(node: NodeId): void {
+    if (this.#peers.has(node)) this.#bury(node);
+  }
+
   /** It said good-bye. */
   left(node: NodeId): void {
     this.#drop(node);
