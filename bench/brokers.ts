@@ -95,64 +95,46 @@ function adapterOf<T>(module: AdapterModule<T>, options: object): Make {
   return () => module.create(module.options.parse(options), log);
 }
 
-/** One message of the adapter for each that is sent. */
-async function single(make: Make): Promise<Way> {
+/** Two nodes of an adapter. @param receive what the second does with what the first sends it */
+async function pair(make: Make, receive: (bytes: Uint8Array) => void) {
   const [from, to] = [make(), make()];
-  const way: Way = {
-    heard: () => undefined,
-    send: () => from.send("to", "", body, { durable: true }),
+  const ignore = () => undefined;
+  await from.start("from", async () => undefined, ignore);
+  await to.start("to", async ({ body: bytes }) => receive(bytes), ignore);
+  return {
+    send: (bytes: Uint8Array) => from.send("to", "", bytes, { durable: true }),
     close: async () => {
       await from.stop();
       await to.stop();
     },
   };
-  await from.start(
-    "from",
-    async () => undefined,
-    () => undefined,
-  );
-  await to.start(
-    "to",
-    async () => way.heard(),
-    () => undefined,
-  );
+}
+
+/** One message of the adapter for each that is sent. */
+async function single(make: Make): Promise<Way> {
+  const { send, close } = await pair(make, () => way.heard());
+  const way: Way = { heard: () => undefined, send: () => send(body), close };
   return way;
 }
 
 /** As stanzas go: those of one turn together, more where the broker is slower. */
 async function stanzas(make: Make): Promise<Way> {
-  const [from, to] = [make(), make()];
   const jid = Jid.parse("juliet@example.net/balcony");
   const romeo = Jid.parse("romeo@example.net/orchard");
   const attrs = { from: romeo.text, to: jid.text, type: "chat" };
   const stanza = Stanza.ofParts("message", attrs, romeo, jid, `<body>${"x".repeat(BYTES)}</body>`);
-  const link = new Link(
-    "to",
-    (bytes) => from.send("to", "", bytes, { durable: true }),
-    LINK_DEFAULTS,
-    (broken, why) => broken && console.error(why),
-  );
+  const { send, close } = await pair(make, (bytes) => {
+    for (const _ of decode(bytes).items) way.heard();
+  });
+  const link = new Link("to", send, LINK_DEFAULTS, (broken, why) => broken && console.error(why));
   const way: Way = {
     heard: () => undefined,
     send: async () => link.putStanza(stanza, jid, 1),
-    close: async () => {
+    close: () => {
       link.close();
-      await from.stop();
-      await to.stop();
+      return close();
     },
   };
-  await from.start(
-    "from",
-    async () => undefined,
-    () => undefined,
-  );
-  await to.start(
-    "to",
-    async ({ body: bytes }) => {
-      for (const _ of decode(bytes).items) way.heard();
-    },
-    () => undefined,
-  );
   return way;
 }
 

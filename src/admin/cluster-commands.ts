@@ -54,12 +54,21 @@ export function clusterCommands(cluster: Cluster | undefined): Commands {
     "cluster status": async ({ compare = false }): Promise<ClusterStatus> => {
       const own = clusterOf(cluster);
       const { nodes, ...status } = own.status();
-      const asked = nodes.map(async (one): Promise<NodeStatus> => {
+      const asked = nodes.map(async (one) => {
         const roundTrip = one.reachable ? await echo(own, one.node) : null;
-        const same = compare && roundTrip !== null ? await isSame(own, one.node) : null;
-        return { ...one, roundTrip, same };
+        const digest = compare && roundTrip !== null ? await digestOf(own, one.node) : null;
+        return { one, roundTrip, digest };
       });
-      return { ...status, nodes: await Promise.all(asked) };
+      const answers = await Promise.all(asked);
+      const ownDigest = compare ? own.digest() : null;
+      return {
+        ...status,
+        nodes: answers.map(({ one, roundTrip, digest }) => ({
+          ...one,
+          roundTrip,
+          same: digest === null ? null : digest === ownDigest,
+        })),
+      };
     },
   };
 }
@@ -70,10 +79,9 @@ export function clusterOf(cluster: Cluster | undefined): Cluster {
   throw new AdminError("This server is not in a cluster: cluster.adapter in its configuration is memory.");
 }
 
-async function isSame(cluster: Cluster, node: string): Promise<boolean | null> {
+async function digestOf(cluster: Cluster, node: string): Promise<unknown> {
   try {
-    const theirs = await cluster.ask(node, "digest", null);
-    return theirs === cluster.digest();
+    return await cluster.ask(node, "digest", null);
   } catch {
     return null;
   }

@@ -35,9 +35,11 @@ function describe({ node, sessions, adapter, nodes }: ClusterStatus): string {
 function cells(status: NodeStatus, compared: boolean): string[] {
   const { node, sessions, silent, queued, reachable, roundTrip, same } = status;
   const echo = roundTrip === null ? "no answer" : `${roundTrip.toFixed(1)} ms`;
-  const row = [node, String(sessions), `${silent} ms`, String(queued), reachable ? "yes" : "no", echo];
-  return compared ? [...row, same === null ? "no answer" : same ? "yes" : "no"] : row;
+  const row = [node, String(sessions), `${silent} ms`, String(queued), yesOrNo(reachable), echo];
+  return compared ? [...row, same === null ? "no answer" : yesOrNo(same)] : row;
 }
+
+const yesOrNo = (is: boolean) => (is ? "yes" : "no");
 
 /** @throws AdminError, SetupError */
 export async function showSessions(
@@ -46,15 +48,10 @@ export async function showSessions(
 ): Promise<void> {
   const { limit, json = false } = options;
   const known = (await askRunning(config, { command: "cluster sessions", limit })) as SessionStatus[];
-  const rows = known.map(({ session, node, since, available }) => [
-    session,
-    node,
-    since,
-    available ? "yes" : "no",
-  ]);
-  const table = () => columns([["SESSION", "NODE", "SINCE", "AVAILABLE"], ...rows]);
+  const rows = known.map(({ session, node, since, available }) => [session, node, since, yesOrNo(available)]);
   if (json) console.log(JSON.stringify(known, undefined, 2));
-  else console.log(known.length === 0 ? "There are no sessions." : table());
+  else if (rows.length === 0) console.log("There are no sessions.");
+  else console.log(columns([["SESSION", "NODE", "SINCE", "AVAILABLE"], ...rows]));
 }
 
 /**

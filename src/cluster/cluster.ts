@@ -25,6 +25,7 @@ const ANSWER = 10_000;
 const FLUSHED = 2000;
 /** ms for a node to answer that it has dealt with all that it was told; then it is asked again. */
 const SETTLE = 1000;
+
 export interface ClusterOptions {
   /** ms between signs of life where nothing else is sent. */
   beat: number;
@@ -335,12 +336,12 @@ export class Cluster implements Nodes {
 
   /** Of the sessions of all nodes, as this one knows them: the same on all nodes when nothing changes. */
   digest(): string {
-    return this.#directory.digest(this.alive);
+    return this.#directory.digest();
   }
 
   /** The sessions of all nodes, as this one knows them. */
-  *sessions(): Generator<Resource> {
-    for (const node of this.alive) yield* this.#events.registry.ofNode(node);
+  sessions(): Iterable<Resource> {
+    return this.#events.registry.rows();
   }
 
   /** Stanzas that other nodes have, and have not told the end of. */

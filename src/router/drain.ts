@@ -92,7 +92,10 @@ export class Drain {
     const { nodes, node } = this.registry;
     let more = 0;
     // What was on its way to where it came from is to be in the store before anything that was sent here.
-    if (this.session.arrived) await nodes.settled();
+    if (this.session.arrived) {
+      await nodes.settled();
+      this.session.arrived = false;
+    }
     for (;;) {
       const seen = this.#followers;
       await this.log.flushed();

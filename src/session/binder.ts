@@ -150,7 +150,7 @@ export class Binder {
       return { tooHigh: managed.unacked.sent };
     }
     this.#resumable.delete(id);
-    const luggage = await pack(session, managed, hooks, desk, () => this.#handOver(session, node));
+    const luggage = await pack(session, managed, hooks, node, desk, () => this.#handOver(session, node));
     if (luggage) return luggage;
     // Nobody will come back to it here, and what it has goes to the next login.
     void this.unbind(session, hooks, "the node that it was to go to is gone");
@@ -158,13 +158,13 @@ export class Binder {
   }
 
   /** @returns from when on the session is the other node's; undefined when that has gone meanwhile. */
-  #handOver(session: ClientSession, node: string): { node: string; boundAt: number } | undefined {
+  #handOver(session: ClientSession, node: string): number | undefined {
     const { registry } = this;
     if (!registry.nodes.alive.includes(node) || registry.get(session.jid)?.session !== session)
       return undefined;
     const boundAt = Math.max(Date.now(), session.boundAt + 1);
     registry.handOver(session, node, boundAt);
-    return { node, boundAt };
+    return boundAt;
   }
 
   /** A session that another node has given away goes on here. */

@@ -42,26 +42,26 @@ export interface ReceiptDesk {
 
 /**
  * Takes all out of a session; it is over here then, without anybody hearing of an end.
- * @param leave makes it another node's; undefined when it cannot go there any more
+ * @param leave makes it that node's, and says from when on; undefined when it cannot go there any more
  * @returns undefined when it stays, as it is
  */
 export async function pack(
   session: ClientSession,
   managed: Managed,
   hooks: Hooks,
+  node: string,
   desk: ReceiptDesk,
-  leave: () => { node: string; boundAt: number } | undefined,
+  leave: () => number | undefined,
 ): Promise<Luggage | undefined> {
   const notes: Record<string, unknown> = {};
   await hooks.fire("session:leaving", { session, notes });
-  const left = leave();
-  if (!left) return undefined;
-  const { node, boundAt } = left;
+  const boundAt = leave();
+  if (boundAt === undefined) return undefined;
   // What a valve kept back goes into the queue of what is not acknowledged.
   session.setValve(undefined);
   const { presence, priority, interested, flags } = session.resource;
   const { acknowledged } = managed.unacked;
-  const stanzas = session.takeAll().map(({ stanza, receipt }): Left => {
+  const left = session.takeAll().map(({ stanza, receipt }): Left => {
     const number = receipt ? desk.lend(node, receipt) : 0;
     return [
       stanza.kind,
@@ -82,7 +82,7 @@ export async function pack(
     handled: managed.handled.h,
     acknowledged,
     resumeTimeout: managed.resumeTimeout,
-    left: stanzas,
+    left,
     notes,
   };
 }

@@ -192,9 +192,14 @@ export class Registry implements Sessions {
     this.#put(session.resource, { ...session.resource, node, boundAt, session: undefined });
   }
 
-  /** All rows of another node. */
+  /** All rows, of this node and of others. */
+  *rows(): Generator<Resource> {
+    for (const list of this.#accounts.values()) yield* list;
+  }
+
+  /** All rows of one node. */
   *ofNode(node: string): Generator<Resource> {
-    for (const list of this.#accounts.values()) for (const row of list) if (row.node === node) yield row;
+    for (const row of this.rows()) if (row.node === node) yield row;
   }
 
   #holds(session: Session, row = session.resource): boolean {

@@ -87,8 +87,8 @@ export interface Session {
   readonly saturated: boolean;
   /** Undefined while there is room; otherwise resolves when there is, or when the session is over. */
   room(): Promise<void> | undefined;
-  /** It came from another node: what others sent there after it may still be on its way. */
-  readonly arrived: boolean;
+  /** It came from another node: what others sent there after it may still be on its way, until that was waited for once. */
+  arrived: boolean;
   /** Its connection is lost, and it waits for the client to come back: XEP-0198 §5. */
   readonly detached: boolean;
   /** Set while the client wants to be left in peace. A resumed session has none: XEP-0352 §5.2. */
