@@ -278,6 +278,7 @@ export class Server {
         left: (resource) => void this.#left(resource),
         inherit: (_node, slot) => new ReferenceLog(storage.archive, slot, storageLog).written(),
         told: (topic, news) => parts.news.told(topic, news),
+        newcomersHear: () => parts.news.forNewcomers(),
         forget: (jid) => cache.forgetHere(jid),
         answer: (iq) => void requests.settle(iq),
         fenced: () => this.#onFenced(),

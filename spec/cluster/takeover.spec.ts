@@ -112,6 +112,33 @@ describe("A cluster of three nodes", function () {
     );
   });
 
+  it("tells them also where those are gone who heard of it when it was sent", async () => {
+    const juliet = await login("juliet", 2);
+    const romeo = await login("romeo", 0);
+    juliet.write(`<presence to='${addressOf("romeo")}'/>`);
+    await romeo.next((element) => element.attrs.from?.includes("juliet"));
+    const newcomer = await cluster.join();
+    await cluster.settled();
+    for (const node of [0, 1]) await cluster.leave(node);
+    const again = await login("romeo", newcomer);
+    adapters[2].isCutOff = true;
+    const gone = await again.next((element) => element.attrs.type === "unavailable");
+    assert.equal(gone.attrs.from, `${addressOf("juliet")}/spec`);
+  });
+
+  it("lets those in at once who had nothing to do with a node that has just died", async () => {
+    await login("juliet", 2);
+    // From then on a node knows where everybody has been.
+    await new Promise((resolve) => setTimeout(resolve, 4 * DEAD_AFTER));
+    const { cluster: first } = cluster.nodes[0].server;
+    const { cluster: second } = cluster.nodes[1].server;
+    adapters[2].isCutOff = true;
+    await login("romeo", 0);
+    assert.equal(first?.alive.length, 3);
+    await login("juliet", 1, "again");
+    assert.equal(second?.alive.length, 2);
+  });
+
   it("gives what was on its way to a node that died to the account's next session, in order", async () => {
     const romeo = await login("romeo", 0);
     await login("juliet", 2);

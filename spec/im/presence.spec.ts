@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { DirectedPresence } from "../../src/im/presence-directed.js";
 import { priorityOf } from "../../src/im/presence-priority.js";
 import { requestText } from "../../src/im/request.js";
-import { Jid, parseElement, type Session, Stanza } from "../../src/plugin/api.js";
+import { Jid, parseElement, type Session, type Sessions, Stanza } from "../../src/plugin/api.js";
 
 const presence = (children: string) =>
   Stanza.of(parseElement(`<presence xmlns="jabber:client">${children}</presence>`));
@@ -53,12 +53,15 @@ describe("directed presence", () => {
   const room = Jid.parse("room@chat.example.com/nick");
   const friend = Jid.parse("friend@example.net");
   const session = (name = "balcony") => ({ jid: Jid.parse(`juliet@example.com/${name}`) }) as Session;
-  const alone = { tellOthers: () => undefined, onTold: () => undefined };
+  const sessions = { local: () => [] } as unknown as Sessions;
+  const common = { domain: "example.com", sessions, tellNewcomers: () => undefined };
+  const alone = { ...common, tellOthers: () => undefined, onTold: () => undefined };
 
   /** What one node tells, the other is told. */
   function twoNodes(): [DirectedPresence, DirectedPresence] {
     const listeners: ((news: unknown) => void)[] = [];
     const node = (other: number) => ({
+      ...common,
       tellOthers: (news: unknown) => listeners[other]?.(JSON.parse(JSON.stringify(news))),
       onTold: (fn: (news: unknown) => void) => void listeners.push(fn),
     });

@@ -5,7 +5,12 @@ import { type Overrides, startTestServer, type TestServer } from "./server.js";
 
 /** Several nodes in this process that share a database. */
 export class TestCluster {
-  private constructor(readonly nodes: readonly TestServer[]) {}
+  readonly #left = new Set<TestServer>();
+
+  private constructor(
+    readonly nodes: TestServer[],
+    private readonly startNode: () => Promise<TestServer>,
+  ) {}
 
   /** @param url of an empty database. */
   static async start(
@@ -16,11 +21,19 @@ export class TestCluster {
   ): Promise<TestCluster> {
     const client = url.startsWith("mysql") ? "mysql" : "postgres";
     const storage = { client, url, pool: { min: 0, max: 4 } };
-    const nodes: TestServer[] = [];
-    for (let i = 0; i < count; i++) {
-      nodes.push(await startTestServer({ ...overrides, storage }, makeAdapter()));
-    }
-    return new TestCluster(nodes);
+    const cluster = new TestCluster([], () => startTestServer({ ...overrides, storage }, makeAdapter()));
+    for (let i = 0; i < count; i++) await cluster.join();
+    return cluster;
+  }
+
+  /** @returns the number of a further node */
+  async join(): Promise<number> {
+    return this.nodes.push(await this.startNode()) - 1;
+  }
+
+  async leave(node: number): Promise<void> {
+    this.#left.add(this.nodes[node]);
+    await this.nodes[node].stop();
   }
 
   /** The clients of a script are spread over the nodes in turn. */
@@ -38,7 +51,7 @@ export class TestCluster {
   async settled(): Promise<void> {
     for (let round = 0; round < 2; round++) {
       await Promise.all(
-        this.nodes.map(async ({ server: { cluster } }) => {
+        this.#present().map(async ({ server: { cluster } }) => {
           const others = (cluster?.alive ?? []).filter((node) => node !== cluster?.self);
           await Promise.all(others.map((node) => cluster?.echo(node)));
         }),
@@ -46,7 +59,11 @@ export class TestCluster {
     }
   }
 
+  #present(): TestServer[] {
+    return this.nodes.filter((node) => !this.#left.has(node));
+  }
+
   async stop(): Promise<void> {
-    for (const node of this.nodes) await node.stop();
+    for (const node of this.#present()) await node.stop();
   }
 }

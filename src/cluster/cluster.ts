@@ -10,6 +10,7 @@ import { Stanza } from "../xmpp/stanza.js";
 import type { ClusterAdapter, DeadLetter, NodeId } from "./adapter.js";
 import { Directory } from "./directory.js";
 import { decode, type Item, type Outcome } from "./envelope.js";
+import { Homes } from "./homes.js";
 import { Link, type LinkOptions } from "./link.js";
 import { Members } from "./members.js";
 import { type Answerer, Questions } from "./questions.js";
@@ -25,6 +26,8 @@ const ANSWER = 10_000;
 const FLUSHED = 2000;
 /** ms for a node to answer that it has dealt with all that it was told; then it is asked again. */
 const SETTLE = 1000;
+/** How many times `deadAfter` it is remembered on which nodes an account was. */
+const MEMORY = 4;
 
 export interface ClusterOptions {
   /** ms between signs of life where nothing else is sent. */
@@ -68,6 +71,8 @@ export interface ClusterEvents {
   inherit(node: NodeId, slot: number): Promise<void>;
   forget(account: Jid): void;
   told(topic: string, news: unknown): void;
+  /** What plugins tell a node that is new here. */
+  newcomersHear(): Iterable<[topic: string, news: unknown]>;
   /** The answer to a request of this node's. */
   answer(iq: Stanza): void;
   /** The others have taken this node for dead: it may not go on. */
@@ -84,6 +89,7 @@ export class Cluster implements Nodes {
   readonly #underWay = new Set<number>();
   #isFenced = false;
   #directory!: Directory;
+  #homes!: Homes;
   #events!: ClusterEvents;
 
   constructor(private readonly parts: ClusterParts) {
@@ -97,9 +103,9 @@ export class Cluster implements Nodes {
           parts.options.link,
           (broken, why) => this.#linkState(node, broken, why),
         ),
-      greet: (peer) => {
-        peer.link.put(["hello"]);
-        peer.link.put(this.#directory.snapshot());
+      greet: ({ link }) => {
+        link.put(["hello"]);
+        this.#tellAbout(link);
       },
       dropped: (node) => this.#dropped(node),
       inherit: (node, slot) => this.#inherit(node, slot),
@@ -123,8 +129,10 @@ export class Cluster implements Nodes {
     this.answers("close", (payload) => this.#closeOwn(payload as CloseRequest));
     this.answers("echo", async () => true);
     this.answers("digest", async () => this.digest());
-    this.answers("settle", async () => {
+    this.answers("settle", async (whole) => {
       await this.#lanes.run();
+      // What others had sent here is here now. What becomes of it there is to be written, too.
+      if (whole) await this.#backs.run();
       return parts.ids.last;
     });
     this.answers("flushed", () => parts.flushed());
@@ -138,15 +146,28 @@ export class Cluster implements Nodes {
   readonly #lanes = new SharedRounds(() =>
     this.#members.allAnswer((node) => this.ask(node, "echo", null, SETTLE)),
   );
+  /** And what they had to write is in the database. */
+  readonly #backs = new SharedRounds(() =>
+    this.#members.allAnswer((node) => this.ask(node, "flushed", null, SETTLE)),
+  );
+  /** What any node has said to any other so far has been dealt with. */
+  readonly #everywhere = new SharedRounds(() =>
+    this.#members.allAnswer((node) => this.#settledAt(node, false)),
+  );
 
   /** Joins the others; resolves when this node knows the sessions of all that are there. */
   async start(events: ClusterEvents): Promise<void> {
     this.#events = events;
     this.#directory = new Directory(this.self, events.registry, (item) => this.#tellAll(item));
+    this.#homes = new Homes(events.registry, MEMORY * this.parts.options.deadAfter);
     await this.parts.adapter.start(
       this.self,
       (message) => this.#reception.receive(message),
-      (state, why) => this.#members.adapterState(state, why),
+      (state, why) => {
+        // What others said meanwhile is still to come.
+        if (state === "up") this.#homes.forget();
+        this.#members.adapterState(state, why);
+      },
     );
     await this.#members.start();
     // What nodes held that are gone, and no heir has freed: they died with all others, or wrote it after their end.
@@ -170,17 +191,26 @@ export class Cluster implements Nodes {
     return Date.now() < this.#unsettledUntil;
   }
 
-  async settled(): Promise<void> {
-    await this.#members.allAnswer(async (node) => {
-      const last = await this.ask(node, "settle", null, SETTLE);
-      if (typeof last === "number") this.parts.ids.follow(last);
-    });
+  async settled(account?: Jid): Promise<void> {
+    const homes = account && this.#homes.of(account);
+    if (homes && [...homes].every((node) => this.alive.includes(node))) {
+      const others = [...homes].filter((node) => node !== this.self);
+      await Promise.all(others.map((node) => this.#members.answers(node, () => this.#settledAt(node, true))));
+    } else {
+      await this.#everywhere.run();
+    }
     if (!this.#members.hasLostAny) return;
     // One that was only stopped has taken messages up to its end, and nobody has inherited those.
     if (await this.#freeOrphans()) {
       this.#look();
       this.#tellAll(["look"]);
     }
+  }
+
+  /** @param whole what that node was told by others, too */
+  async #settledAt(node: NodeId, whole: boolean): Promise<void> {
+    const last = await this.ask(node, "settle", whole, SETTLE);
+    if (typeof last === "number") this.parts.ids.follow(last);
   }
 
   /** Says good-bye, when all that was said before is safe, or cannot be. */
@@ -380,7 +410,7 @@ export class Cluster implements Nodes {
   #handle(item: Item, from: NodeId): void {
     switch (item[0]) {
       case "hello":
-        this.#members.get(from)?.link.put(this.#directory.snapshot());
+        this.#tellAbout(this.#members.get(from)?.link);
         return;
       case "all":
         this.#directory.replace(item[1], from);
@@ -477,7 +507,13 @@ export class Cluster implements Nodes {
     if (!peer?.link.restart()) return;
     this.parts.log.error({ node }, "the broker has lost what was said to another node");
     this.#sent.lost(node);
-    peer.link.put(this.#directory.snapshot());
+    this.#tellAbout(peer.link);
+  }
+
+  /** All that another node is to know of this one's sessions. */
+  #tellAbout(link: Link | undefined): void {
+    link?.put(this.#directory.snapshot());
+    for (const [topic, news] of this.#events.newcomersHear()) link?.put(["news", topic, news]);
   }
 
   async #reply(from: NodeId, number: number, kind: string, payload: unknown): Promise<void> {

@@ -11,6 +11,8 @@ import { Peer } from "./peer.js";
 const MAX_GONE = 1000;
 /** How many times `deadAfter` the others have to come back too when the broker was away. */
 const RETURN = 2;
+/** ms before a question that was not answered is asked again. */
+const ASK_AGAIN = 20;
 /** ms to get rid of what is still to be said before leaving. */
 const FAREWELL = 2000;
 
@@ -132,6 +134,7 @@ export class Members {
         return;
       } catch {
         // It has not answered in time, or was dropped: that is looked at again.
+        await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN));
       }
     }
   }

@@ -20,9 +20,13 @@ export class DirectedPresence {
   /** @param max addresses for each session. */
   constructor(
     private readonly max: number,
-    private readonly ctx: Pick<PluginContext, "tellOthers" | "onTold">,
+    private readonly ctx: Pick<
+      PluginContext,
+      "domain" | "sessions" | "tellOthers" | "tellNewcomers" | "onTold"
+    >,
   ) {
     ctx.onTold((news) => this.#told(news as News));
+    ctx.tellNewcomers(() => this.#report());
   }
 
   /** @throws StanzaError `resource-constraint`: who could not be told of the end is not told of the beginning. */
@@ -69,6 +73,13 @@ export class DirectedPresence {
     const list = [...(this.#elsewhere.get(full.text)?.values() ?? [])];
     this.#elsewhere.delete(full.text);
     return list;
+  }
+
+  *#report(): Generator<News> {
+    for (const session of this.ctx.sessions.local()) {
+      const list = session.jid.domain === this.ctx.domain ? lists.get(session) : undefined;
+      if (list && list.size > 0) yield { of: session.jid.text, add: [...list.keys()] };
+    }
   }
 
   #taken(session: Session): Jid[] {

@@ -172,11 +172,16 @@ export interface PluginContext {
   inTurn<T>(key: string, work: () => Promise<T>): Promise<T>;
   /**
    * Tells this plugin of this domain on all other nodes, such as that something it remembers has changed. A node that
-   * joins later is not told.
+   * joins later is not told: `tellNewcomers`.
    * @param news what JSON can say
    */
   tellOthers(news: unknown): void;
-  /** Is given what `tellOthers` told on another node. */
+  /**
+   * What a node that joins is to be told of what this one remembers. It may be told twice, and be told of what it knows.
+   * @param report news, as for `tellOthers`
+   */
+  tellNewcomers(report: () => Iterable<unknown>): void;
+  /** Is given what `tellOthers` and `tellNewcomers` told on another node. */
   onTold(fn: (news: unknown) => void): void;
   /** Values of a plugin's own, by key, for an account or (undefined) for the domain. */
   store<T>(name: string): KeyValueStore<T>;

@@ -158,6 +158,10 @@ export class DomainContext implements PluginContext {
     this.parts.news.tell(this.#topic, news);
   }
 
+  tellNewcomers(report: () => Iterable<unknown>): void {
+    this.onStop(this.parts.news.report(this.#topic, report));
+  }
+
   onTold(fn: (news: unknown) => void): void {
     this.onStop(this.parts.news.listen(this.#topic, fn));
   }

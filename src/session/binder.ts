@@ -51,7 +51,7 @@ export class Binder {
     outlet: Outlet,
   ): Promise<ClientSession> {
     const jid = fullJid(account.jid, wanted);
-    if (this.registry.nodes.alive.length > 1) await this.registry.nodes.settled();
+    if (this.registry.nodes.alive.length > 1) await this.registry.nodes.settled(jid);
     for (;;) {
       const rival = this.registry.get(jid);
       const leaving = this.#leaving.get(jid.text);

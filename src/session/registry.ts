@@ -37,8 +37,9 @@ export interface Nodes {
   /**
    * Resolves when what went through any other node before is safe or has been taken over: a client that comes from there
    * must not overtake itself.
+   * @param account only what this account said, or was told, where it has been; nobody is asked when it was nowhere
    */
-  settled(): Promise<void>;
+  settled(account?: Jid): Promise<void>;
   /**
    * A node has just died: messages it has taken may come to light in the store, with lower ids. Until they have, kept messages go
    * by way of the store, which keeps the order.

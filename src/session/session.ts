@@ -108,6 +108,8 @@ export interface Sessions {
   /** All resources bound by an account, on whichever node; the array is not to be kept. */
   of(bare: Jid): readonly Resource[];
   get(full: Jid): Resource | undefined;
+  /** Sessions of this node, of all its domains; looks at those of other nodes, too. */
+  local(): Iterable<Session>;
   /** Changes what is known of a session of this node; other nodes are told. */
   update(session: Session, change: Partial<Pick<Resource, "presence" | "priority" | "interested">>): void;
   /**
