@@ -126,7 +126,12 @@ async function stanzas(make: Make): Promise<Way> {
   const { send, close } = await pair(make, (bytes) => {
     for (const _ of decode(bytes).items) way.heard();
   });
-  const link = new Link("to", send, LINK_DEFAULTS, (broken, why) => broken && console.error(why));
+  const link = new Link("to", send, LINK_DEFAULTS, {
+    state: (broken, why) => broken && console.error(why),
+    anew: () => {
+      throw new Error("the broker has lost something");
+    },
+  });
   const way: Way = {
     heard: () => undefined,
     send: async () => link.putStanza(stanza, jid, 1),

@@ -275,6 +275,11 @@ export class Server {
         stored: (bare, origin, asked) => drains.stored(bare, origin, asked),
         look: () => drains.look(),
         gone: (node) => drains.gone(node),
+        missed: (node) => {
+          drains.gone(node);
+          drains.look();
+          cache.forgetAll();
+        },
         left: (resource) => void this.#left(resource),
         inherit: (_node, slot) => new ReferenceLog(storage.archive, slot, storageLog).written(),
         told: (topic, news) => parts.news.told(topic, news),

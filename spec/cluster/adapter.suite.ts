@@ -8,7 +8,13 @@
  */
 import assert from "node:assert/strict";
 import { randomBytes, randomUUID } from "node:crypto";
-import type { ClusterAdapter, ClusterMessage, DeadLetter, NodeId } from "../../src/cluster/adapter.js";
+import {
+  type ClusterAdapter,
+  type ClusterMessage,
+  type DeadLetter,
+  MIN_MESSAGE_SIZE,
+  type NodeId,
+} from "../../src/cluster/adapter.js";
 
 /** What the suite is told of an adapter and its broker. */
 export interface AdapterKit {
@@ -210,7 +216,7 @@ export function adapterSuite(openKit: () => Promise<AdapterKit>): void {
         Buffer.alloc(0),
         Buffer.from([0]),
         Buffer.from([255, 0, 10, 13]),
-        randomBytes(256 * 1024),
+        randomBytes(MIN_MESSAGE_SIZE),
       ];
       for (const body of bodies) {
         const own = Uint8Array.from(body);
@@ -477,6 +483,18 @@ export function adapterSuite(openKit: () => Promise<AdapterKit>): void {
       await assert.rejects(send(a, dead, "hello?"));
       assert.equal(await within(deadline, a.adapter.adopt(dead.name, inbox.receive), "adoption"), 0);
       assert.equal(inbox.messages.length, 3);
+    });
+
+    it("tells the node when it was not dead, and takes nothing more from it", async () => {
+      const [a, b] = await startAll(2);
+      await send(a, b, "before");
+      await within(deadline, a.adapter.adopt(b.name, a.inbox.receive), "adoption");
+      const told = async () => {
+        while (b.states.at(-1) !== "gone") await new Promise((resolve) => setTimeout(resolve, 5));
+      };
+      await within(deadline, told(), "state gone");
+      await assert.rejects(send(b, a, "still there"));
+      assert.deepEqual([...new Set([...a.inbox.texts, ...b.inbox.texts])], ["before"]);
     });
 
     it("tries again what fails", async () => {

@@ -9,7 +9,7 @@ export type Command =
   { do: "hold" | "free" | "stop" } | { do: "send"; to: string; text: string } | { do: "adopt"; dead: string };
 
 export type News =
-  | { is: "up" | "down" | "sent" | "refused" }
+  | { is: "up" | "down" | "gone" | "sent" | "refused" }
   | { is: "begun" | "heard" | "adopted"; text: string; key: string }
   | { is: "drained"; count: number };
 

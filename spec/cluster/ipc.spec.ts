@@ -6,7 +6,7 @@ import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { ClusterMessage, Receive } from "../../src/cluster/adapter.js";
+import { type ClusterMessage, MIN_MESSAGE_SIZE, type Receive } from "../../src/cluster/adapter.js";
 import { Folder } from "../../src/cluster/adapters/ipc/folder.js";
 import { type IpcOptions, ipcOptions } from "../../src/cluster/adapters/ipc/options.js";
 import { IpcAdapter } from "../../src/cluster/adapters/ipc.js";
@@ -172,7 +172,7 @@ describe("the cluster adapter for processes of one machine", () => {
       assert.equal(await a.adopt("sleeper", keep), 140);
       assertAll(heard, 140);
       sleeper.signal("SIGCONT");
-      await sleeper.until(() => sleeper.is("down").length === 1);
+      await sleeper.until(() => sleeper.is("gone").length === 1);
       await sleeper.tell({ do: "send", to: "a", text: "still awake" });
       await sleeper.until(() => sleeper.is("refused").length === 1);
     });
@@ -254,7 +254,7 @@ describe("the cluster adapter for processes of one machine", () => {
     });
 
     it("refuses what is too much for a node that does not receive, in messages and in bytes, and what is too large", async () => {
-      const options = { queue: 3, queueSize: 4096, maxMessageSize: 2048 };
+      const options = { queue: 3, queueSize: 2_500_000, maxMessageSize: MIN_MESSAGE_SIZE };
       let free!: () => void;
       const freed = new Promise<void>((resolve) => {
         free = resolve;
@@ -264,9 +264,9 @@ describe("the cluster adapter for processes of one machine", () => {
       for (const key of ["1", "2", "3"]) await a.send("b", key, Buffer.alloc(10));
       await assert.rejects(a.send("b", "4", Buffer.alloc(10)), /too much waits for b/);
       await assert.rejects(a.send("*", "4", Buffer.alloc(10)), /too much waits for b/);
-      for (const key of ["1", "2"]) await a.send("c", key, Buffer.alloc(1500));
-      await assert.rejects(a.send("c", "3", Buffer.alloc(1500)), /too much waits for c/);
-      await assert.rejects(a.send("c", "4", Buffer.alloc(2049)), /too large/);
+      for (const key of ["1", "2"]) await a.send("c", key, Buffer.alloc(1_000_000));
+      await assert.rejects(a.send("c", "3", Buffer.alloc(1_000_000)), /too much waits for c/);
+      await assert.rejects(a.send("c", "4", Buffer.alloc(MIN_MESSAGE_SIZE + 1)), /too large/);
       free();
     });
 

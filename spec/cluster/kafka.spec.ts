@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { Kafka, logLevel } from "kafkajs";
-import type { ClusterMessage, OnState, Receive } from "../../src/cluster/adapter.js";
+import {
+  type ClusterMessage,
+  MIN_MESSAGE_SIZE,
+  type OnState,
+  type Receive,
+} from "../../src/cluster/adapter.js";
 import { Names } from "../../src/cluster/adapters/kafka/names.js";
 import { adapter, type KafkaAdapter } from "../../src/cluster/adapters/kafka.js";
 import {
@@ -198,11 +203,11 @@ describe("the cluster adapter over Kafka", () => {
       const b = await start("b", receive, {}, (state) => states.push(state));
       await a.send("b", "k", Buffer.from("1"));
       await a.adopt("b", receive);
-      await until(() => states.at(-1) === "down");
+      await until(() => states.at(-1) === "gone");
       await assert.rejects(b.send("a", "k", Buffer.from("2")));
       await b.stop();
       assert.deepEqual([...new Set(heard)], ["1"]);
-      assert.deepEqual(states, ["up", "down"]);
+      assert.deepEqual(states, ["up", "gone"]);
     });
 
     it("adopts in turn what a dead heir was adopting", async () => {
@@ -251,9 +256,9 @@ describe("the cluster adapter over Kafka", () => {
 
     it("refuses what is larger than a message may be, and goes on", async () => {
       const { heard, receive } = listener();
-      const a = await start("a", receive, { maxMessageSize: 2000 });
+      const a = await start("a", receive, { maxMessageSize: MIN_MESSAGE_SIZE });
       const [large] = await Promise.allSettled([
-        a.send("a", "k", Buffer.alloc(3000)),
+        a.send("a", "k", Buffer.alloc(MIN_MESSAGE_SIZE + 1)),
         a.send("a", "k", Buffer.from("fits")),
       ]);
       assert.equal(large.status, "rejected");

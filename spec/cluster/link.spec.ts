@@ -13,6 +13,8 @@ const romeo = Jid.parse("romeo@montague.example/orchard");
 class Line {
   readonly sent: { n: number; first: boolean; items: readonly Item[] }[] = [];
   readonly states: boolean[] = [];
+  /** Why it began anew, and the stanzas that were to be said. */
+  readonly anew: [why: string, ids: (string | undefined)[]][] = [];
   readonly #settle: { resolve: () => void; reject: (error: Error) => void }[] = [];
   #watchers: (() => void)[] = [];
   readonly link: Link;
@@ -28,7 +30,10 @@ class Line {
           for (const tell of this.#watchers.splice(0)) tell();
         }),
       { ...LINK_DEFAULTS, retry: 1, maxRetry: 2, ...options },
-      (broken) => this.states.push(broken),
+      {
+        state: (broken) => this.states.push(broken),
+        anew: (why, stanzas) => this.anew.push([why, stanzas.map(({ id }) => id)]),
+      },
     );
   }
 
@@ -158,16 +163,100 @@ describe("A link between two nodes", () => {
     assert.equal(line.link.overfull, false);
   });
 
-  it("begins anew when the broker has lost a batch that it had confirmed", async () => {
+  it("holds nobody back while it does not work: what is kept goes another way", async () => {
+    const line = new Line({ window: 1, maxQueued: 2, retry: 60_000, maxRetry: 60_000 });
+    line.link.put(gone("under way"));
+    await line.has(1);
+    for (const name of ["a", "b"]) line.link.put(gone(name));
+    const room = line.link.room();
+    assert.ok(room);
+    await line.refuse(0);
+    await room;
+    assert.equal(line.link.room(), undefined);
+    line.link.close();
+  });
+
+  it("begins anew when far too much waits, and says what it had forgotten of", async () => {
+    const line = new Line({ window: 1, maxQueued: 1 });
+    line.link.put(gone("under way"));
+    await line.has(1);
+    const chat = xml("message", { from: romeo.text, id: "m1" }, xml("body", {}, "hi"));
+    line.link.putStanza(Stanza.of(chat, "<body>hi</body>").withTo(juliet), juliet, 0);
+    line.link.putStanza(Stanza.of(chat, "<body>hi</body>").withTo(juliet), juliet, 5);
+    for (const name of ["a", "b"]) line.link.put(gone(name));
+    assert.deepEqual(line.anew, []);
+    line.link.put(gone("too much"));
+    assert.deepEqual(line.anew, [["full", ["m1"]]]);
+    line.link.put(gone("again"));
+    await line.confirm(0);
+    await line.has(2);
+    assert.deepEqual(line.sent[1], { n: 1, first: true, items: [gone("again")] });
+  });
+
+  it("begins anew when the broker has lost a batch that it had confirmed, however much is under way", async () => {
     const line = new Line();
     line.link.put(gone("lost"));
     await line.has(1);
-    assert.equal(line.link.restart(), false);
+    // It may yet come.
+    line.link.isMissing(0);
     await line.confirm(0);
-    assert.equal(line.link.restart(), true);
-    line.link.put(gone("news"));
+    line.link.put(gone("passed over"));
     await line.has(2);
-    assert.deepEqual(line.sent[1], { n: 1, first: true, items: [gone("news")] });
+    assert.deepEqual(line.anew, []);
+    line.link.isMissing(0);
+    assert.deepEqual(line.anew, [["lost", []]]);
+    line.link.put(gone("news"));
+    await line.has(3);
+    assert.deepEqual(line.sent[2], { n: 2, first: true, items: [gone("news")] });
+    // It is one of those that come.
+    line.link.isMissing(2);
+    line.link.isMissing(3);
+    assert.equal(line.anew.length, 1);
+  });
+
+  it("cuts what is too long for one batch into parts", async () => {
+    const line = new Line({ batchSize: 1000 });
+    const item: Item = ["news", "topic", `"\u{1f600}é${"x".repeat(3000)}`];
+    line.link.put(gone("before"));
+    line.link.put(item, 3100);
+    line.link.put(gone("after"));
+    for (let at = 0; !line.link.idle; at++) {
+      await line.has(at + 1);
+      await line.confirm(at);
+    }
+    const items = line.sent.flatMap((one) => one.items);
+    assert.ok(line.sent.length > 5);
+    assert.deepEqual([items[0], items.at(-1)], [gone("before"), gone("after")]);
+    const parts = items.slice(1, -1) as [string, string, number][];
+    assert.deepEqual(
+      parts.map(([kind, , last]) => [kind, last]),
+      parts.map((_, index) => ["part", index === parts.length - 1 ? 1 : 0]),
+    );
+    assert.deepEqual(JSON.parse(parts.map(([, text]) => text).join("")), item);
+  });
+
+  it("tells a long tale bit by bit between what else is said, and the newest one alone", async () => {
+    const line = new Line({ window: 1, batch: 2 });
+    let made = 0;
+    function* tale(name: string): Generator<Item> {
+      for (let i = 0; i < 5; i++) {
+        made += 1;
+        yield gone(`${name}${i}`);
+      }
+    }
+    line.link.tell(tale("old"));
+    await line.has(1);
+    assert.equal(made, 2);
+    for (const name of ["a", "b"]) line.link.put(gone(name));
+    line.link.tell(tale("new"));
+    for (let at = 0; !line.link.idle; at++) {
+      await line.has(at + 1);
+      await line.confirm(at);
+    }
+    assert.deepEqual(
+      line.sent.flatMap(({ items }) => items.map(([, name]) => name)),
+      ["old0", "old1", "a", "b", "new0", "new1", "new2", "new3", "new4"],
+    );
   });
 
   it("forgets everything when the node is gone, and lets those go on who waited for room", async () => {

@@ -4,7 +4,7 @@
  */
 import { adapter } from "../../src/cluster/adapters/rabbitmq.js";
 
-export type News = { is: "up" | "down" } | { is: "begun"; text: string };
+export type News = { is: "up" | "down" | "gone" } | { is: "begun"; text: string };
 
 const [name, options] = process.argv.slice(2);
 const silent = { info: () => undefined, warn: () => undefined };

@@ -3,7 +3,13 @@ import { fork } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { connect } from "amqplib";
-import type { ClusterMessage, NodeId, OnState, Receive } from "../../src/cluster/adapter.js";
+import {
+  type ClusterMessage,
+  MIN_MESSAGE_SIZE,
+  type NodeId,
+  type OnState,
+  type Receive,
+} from "../../src/cluster/adapter.js";
 import { Names } from "../../src/cluster/adapters/rabbitmq/names.js";
 import { adapter, type RabbitAdapter } from "../../src/cluster/adapters/rabbitmq.js";
 import { CuttableProxy } from "../support/cuttable-proxy.js";
@@ -280,11 +286,11 @@ describe("the cluster adapter over RabbitMQ", () => {
       const b = await start("b", receive, {}, (state) => states.push(state));
       await a.send("b", "k", Buffer.from("1"));
       await a.adopt("b", receive);
-      await until(() => states.at(-1) === "down");
+      await until(() => states.at(-1) === "gone");
       await assert.rejects(b.send("a", "k", Buffer.from("2")));
       await b.stop();
       assert.deepEqual([...new Set(heard)], ["1"]);
-      assert.deepEqual(states, ["up", "down"]);
+      assert.deepEqual(states, ["up", "down", "gone"]);
       assert.deepEqual(await leftovers(prefix), [new Names(prefix).mailbox("a")]);
     });
 
@@ -304,10 +310,10 @@ describe("the cluster adapter over RabbitMQ", () => {
         assert.deepEqual(heir.heard, numbers(20));
         await assert.rejects(a.send("b", "k", Buffer.from("late")));
         child.kill("SIGCONT");
-        await until(() => news.at(-1)?.is === "down");
+        await until(() => news.at(-1)?.is === "gone");
         assert.deepEqual(
           news.map(({ is }) => is),
-          ["up", "begun", "down"],
+          ["up", "begun", "down", "gone"],
         );
       } finally {
         child.kill("SIGKILL");
@@ -380,9 +386,9 @@ describe("the cluster adapter over RabbitMQ", () => {
 
     it("refuses what is larger than a message may be, and goes on", async () => {
       const { heard, receive } = listener();
-      const a = await start("a", receive, { maxMessageSize: 2000 });
+      const a = await start("a", receive, { maxMessageSize: MIN_MESSAGE_SIZE });
       const [large] = await Promise.allSettled([
-        a.send("a", "k", Buffer.alloc(3000)),
+        a.send("a", "k", Buffer.alloc(MIN_MESSAGE_SIZE + 1)),
         a.send("a", "k", Buffer.from("fits")),
       ]);
       assert.equal(large.status, "rejected");

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { MemoryAdapter } from "../../src/cluster/adapters/memory.js";
 import { MemoryBus } from "../../src/cluster/adapters/memory-bus.js";
+import { NO_FLAGS } from "../../src/session/session.js";
 import { Jid } from "../../src/xmpp/jid.js";
+import { Stanza } from "../../src/xmpp/stanza.js";
 import { TestCluster } from "../support/cluster.js";
 import { CutOffAdapter } from "../support/cut-off-adapter.js";
 import { emptyDatabase } from "../support/databases.js";
@@ -59,6 +61,11 @@ describe("A cluster of three nodes", function () {
   const rows = (node: number, name: string) =>
     cluster.nodes[node].server.registry.of(Jid.parse(addressOf(name))).map(({ jid }) => jid.resource);
 
+  async function sameEverywhere(): Promise<boolean> {
+    const digests = cluster.nodes.map(({ server }) => server.cluster?.digest());
+    return new Set(digests).size === 1;
+  }
+
   /** When the others have taken a node for dead, and it knows. */
   async function isBuried(node: number): Promise<void> {
     const { fenced, cluster: own } = cluster.nodes[node].server;
@@ -84,6 +91,41 @@ describe("A cluster of three nodes", function () {
     await isBuried(2);
     assert.deepEqual([rows(0, "juliet"), rows(1, "juliet")], [[], []]);
     assert.equal((await cluster.nodes[0].server.cluster?.status())?.nodes.length, 1);
+  });
+
+  it("tells them also when the node that was to take over died half-way", async () => {
+    const juliet = await login("juliet", 2);
+    const romeos = [await login("romeo", 0, "first"), await login("romeo", 1, "second")];
+    for (const romeo of romeos) {
+      juliet.write(`<presence to='${addressOf("romeo")}'/>`);
+      await romeo.next((one) => one.attrs.from?.startsWith("juliet") === true);
+    }
+    await cluster.settled();
+    for (const node of [0, 1]) adapters[node].adoptsNever = true;
+    adapters[2].isCutOff = true;
+    await isBuried(2);
+    while (!adapters.some(({ isAdopting }) => isAdopting))
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    const heir = adapters.findIndex(({ isAdopting }) => isAdopting);
+    const survivor = 1 - heir;
+    adapters[survivor].adoptsNever = false;
+    adapters[heir].isCutOff = true;
+    const gone = await romeos[survivor].next(
+      ({ attrs }) => attrs.type === "unavailable" && attrs.from?.startsWith("juliet") === true,
+    );
+    assert.equal(gone.attrs.from, `${addressOf("juliet")}/spec`);
+  });
+
+  it("is left in time by a node that cannot take over what it has begun to", async () => {
+    await login("juliet", 2);
+    for (const node of [0, 1]) adapters[node].adoptsNever = true;
+    adapters[2].isCutOff = true;
+    await isBuried(2);
+    while (!adapters.some(({ isAdopting }) => isAdopting))
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    const heir = adapters.findIndex(({ isAdopting }) => isAdopting);
+    await cluster.leave(heir);
+    adapters[1 - heir].adoptsNever = false;
   });
 
   it("tells those, too, whom they sent presence directly, wherever they did", async () => {
@@ -216,6 +258,57 @@ describe("A cluster of three nodes", function () {
       [0, 1, 2].map((node) => rows(node, "juliet")),
       [["spec"], ["spec"], ["spec"]],
     );
+  });
+
+  it("makes good what the broker has lost, though more is said all the time", async () => {
+    const romeo = await login("romeo", 0);
+    const juliet = await login("juliet", 1);
+    await login("romeo", 0, "elsewhere");
+    await cluster.settled();
+    let sent = 0;
+    const say = async () => {
+      for (let i = 0; i < 5; i++) romeo.write(chat(addressOf("juliet"), `m${sent++}`));
+      await romeo.ping();
+    };
+    await say();
+    adapters[0].toLose = 2;
+    const heard = new Set<string | undefined>();
+    // Until what was lost has come; by then further batches were under way all the time.
+    while (heard.size < 100) {
+      if (sent < 100) await say();
+      heard.add((await juliet.named("message")).attrs.id);
+    }
+    await cluster.settled();
+    assert.equal(await sameEverywhere(), true);
+  });
+
+  it("is left by a node whose mailbox is no more, which joins anew", async () => {
+    const { server } = cluster.nodes[1];
+    await bus.adopt(server.cluster?.self as string, async () => undefined);
+    await server.fenced;
+    assert.equal(server.cluster?.status().adapter, "gone");
+  });
+
+  it("takes a node in whose others have more sessions than fit into one message", async () => {
+    const { registry } = cluster.nodes[0].server;
+    for (const node of [1, 2]) await cluster.leave(node);
+    const inner = `<status>${"x".repeat(400)}</status>`;
+    for (let i = 0; i < 10_000; i++) {
+      const jid = Jid.parse(`user${i}@${cluster.nodes[0].domain}/r`);
+      const presence = Stanza.ofParts("presence", { from: jid.text }, jid, undefined, inner);
+      const common = {
+        node: registry.node,
+        priority: 0,
+        interested: true,
+        flags: NO_FLAGS,
+        session: undefined,
+      };
+      registry.announced({ jid, presence, boundAt: i, ...common });
+    }
+    const newcomer = await cluster.join();
+    const { cluster: own } = cluster.nodes[newcomer].server;
+    assert.equal([...(own?.sessions() ?? [])].length, 10_000);
+    assert.equal(own?.digest(), cluster.nodes[0].server.cluster?.digest());
   });
 
   it("sets aside what cannot be handled, and goes on with the rest", async () => {

@@ -3,6 +3,12 @@ import type { ClusterAdapter, DeadLetter, NodeId, OnState, Receive } from "../..
 /** An adapter that can be cut off from the others without noticing, as a process is that stands still for a while. */
 export class CutOffAdapter implements ClusterAdapter {
   isCutOff = false;
+  /** Of what is sent from now on, so much is confirmed and never arrives. */
+  toLose = 0;
+  /** Nothing is adopted by this node. */
+  adoptsNever = false;
+  /** It has begun to. */
+  isAdopting = false;
 
   constructor(private readonly real: ClusterAdapter) {}
 
@@ -11,11 +17,17 @@ export class CutOffAdapter implements ClusterAdapter {
   }
 
   send(to: NodeId | "*", key: string, body: Uint8Array): Promise<void> {
-    return this.isCutOff ? this.#never() : this.real.send(to, key, body);
+    if (this.isCutOff) return this.#never();
+    if (this.toLose > 0) {
+      this.toLose -= 1;
+      return Promise.resolve();
+    }
+    return this.real.send(to, key, body);
   }
 
   adopt(dead: NodeId, receive: Receive): Promise<number> {
-    return this.isCutOff ? this.#never() : this.real.adopt(dead, receive);
+    this.isAdopting = true;
+    return this.isCutOff || this.adoptsNever ? this.#never() : this.real.adopt(dead, receive);
   }
 
   deadLetters(limit: number): Promise<DeadLetter[]> {

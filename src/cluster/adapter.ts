@@ -3,6 +3,9 @@ import type { ZodType } from "zod";
 /** Names one run of one server process: fresh at each process start. */
 export type NodeId = string;
 
+/** Bytes of a body that every adapter has to take, whatever its options say. */
+export const MIN_MESSAGE_SIZE = 1024 ** 2;
+
 export interface ClusterMessage {
   /** Unique, chosen by the sender; the same when the broker hands a message over twice. */
   id: string;
@@ -23,7 +26,12 @@ export interface DeadLetter extends ClusterMessage {
 }
 
 export type Receive = (message: ClusterMessage) => Promise<void>;
-export type OnState = (state: "up" | "down", why?: Error) => void;
+/**
+ * "gone": the node's mailbox is no more, since others have adopted it or the broker has lost it. It is of no use to go on under this
+ * name.
+ */
+export type AdapterState = "up" | "down" | "gone";
+export type OnState = (state: AdapterState, why?: Error) => void;
 
 /**
  * What carries bytes between named nodes. An adapter knows no XMPP: envelope, heartbeat, deadlines, dedupe and takeover

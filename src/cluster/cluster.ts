@@ -9,7 +9,7 @@ import { Jid } from "../xmpp/jid.js";
 import { Stanza } from "../xmpp/stanza.js";
 import type { ClusterAdapter, DeadLetter, NodeId } from "./adapter.js";
 import { Directory } from "./directory.js";
-import { decode, type Item, type Outcome } from "./envelope.js";
+import { decode, type Item, type Outcome, sizeOf } from "./envelope.js";
 import { Homes } from "./homes.js";
 import { Link, type LinkOptions } from "./link.js";
 import { Members } from "./members.js";
@@ -65,6 +65,8 @@ export interface ClusterEvents {
   look(): void;
   /** A node is gone; what it promised will not come. */
   gone(node: NodeId): void;
+  /** Something that a node said is lost: what it promised may not come, and what waits may not be known. */
+  missed(node: NodeId): void;
   /** A session of a dead node: this node, and no other, is to tell those who knew of it. */
   left(resource: Resource): void;
   /** What a dead node has not done any more is completed. */
@@ -97,16 +99,11 @@ export class Cluster implements Nodes {
     this.#members = new Members({
       ...parts,
       makeLink: (node) =>
-        new Link(
-          node,
-          (bytes) => adapter.send(node, LANE, bytes, { durable: true }),
-          parts.options.link,
-          (broken, why) => this.#linkState(node, broken, why),
-        ),
-      greet: ({ link }) => {
-        link.put(["hello"]);
-        this.#tellAbout(link);
-      },
+        new Link(node, (bytes) => adapter.send(node, LANE, bytes, { durable: true }), parts.options.link, {
+          state: (broken, why) => this.#linkState(node, broken, why),
+          anew: (why, stanzas) => this.#anew(node, why, stanzas),
+        }),
+      greet: ({ link }) => link.tell(this.#tale()),
       dropped: (node) => this.#dropped(node),
       inherit: (node, slot) => this.#inherit(node, slot),
       inherited: (rows) => {
@@ -123,6 +120,12 @@ export class Cluster implements Nodes {
     this.#reception = new Reception({
       heard: (from) => this.#members.heard(from),
       handle: (item, from) => this.#handle(item, from),
+      missed: (from) => this.#missed(from),
+      // A message that is kept waits for its recipient's next login.
+      refused: (item, from) => {
+        if (item[0] === "stanza" && item[5] !== 0)
+          this.#members.get(from)?.link.put(["receipt", item[5], "x"]);
+      },
       sendSelf: (key, body) => adapter.send(self, key, body),
       log: parts.log,
     });
@@ -331,9 +334,10 @@ export class Cluster implements Nodes {
   ask(node: NodeId, kind: string, payload: unknown, deadline = ANSWER): Promise<unknown> {
     const peer = this.#members.get(node);
     if (!peer) return Promise.reject(new Error(`there is no node ${node}`));
-    return this.#questions.ask(node, deadline, (number) =>
-      peer.link.put(["ask", number, kind, payload], 1000),
-    );
+    return this.#questions.ask(node, deadline, (number) => {
+      const item: Item = ["ask", number, kind, payload];
+      peer.link.put(item, sizeOf(item));
+    });
   }
 
   /** Resolves with ms to there and back when a node has handled all that it was told before. */
@@ -395,7 +399,7 @@ export class Cluster implements Nodes {
   }
 
   #tellAll(item: Item): void {
-    const size = JSON.stringify(item).length;
+    const size = sizeOf(item);
     for (const peer of this.#members.all()) peer.link.put(item, size);
   }
 
@@ -409,11 +413,14 @@ export class Cluster implements Nodes {
 
   #handle(item: Item, from: NodeId): void {
     switch (item[0]) {
-      case "hello":
-        this.#tellAbout(this.#members.get(from)?.link);
+      case "begin":
+        this.#directory.begin(from);
+        return;
+      case "rows":
+        for (const row of item[1]) this.#directory.put(row, from);
         return;
       case "all":
-        this.#directory.replace(item[1], from);
+        this.#directory.all(from);
         this.#members.knows(from);
         return;
       case "row":
@@ -440,7 +447,7 @@ export class Cluster implements Nodes {
       case "beat":
         return;
       case "again":
-        this.#startAnew(from);
+        this.#members.get(from)?.link.isMissing(item[1]);
         return;
       case "ask":
         void this.#reply(from, item[1], item[2], item[3]);
@@ -467,7 +474,7 @@ export class Cluster implements Nodes {
         this.#events.forget(Jid.parse(item[1]));
         return;
       default:
-        throw new Error(`no such kind of item: ${String((item as [unknown])[0])}`);
+        throw new Error(`no such kind of item: ${String(item[0])}`);
     }
   }
 
@@ -502,23 +509,38 @@ export class Cluster implements Nodes {
     else if (kept) this.#events.look();
   }
 
-  #startAnew(node: NodeId): void {
-    const peer = this.#members.get(node);
-    if (!peer?.link.restart()) return;
-    this.parts.log.error({ node }, "the broker has lost what was said to another node");
+  /** What this node wanted to tell another one is lost, or too much. */
+  #anew(node: NodeId, why: "lost" | "full", stanzas: readonly Stanza[]): void {
+    this.parts.log.error(
+      { node },
+      why === "lost"
+        ? "the broker has lost what was said to another node"
+        : "too much waits for another node",
+    );
+    this.#members.get(node)?.link.tell(this.#tale());
     this.#sent.lost(node);
-    this.#tellAbout(peer.link);
+    this.#questions.lost(node);
+    for (const stanza of stanzas) this.#events.lost(stanza, why === "lost" ? "gone" : "full");
   }
 
-  /** All that another node is to know of this one's sessions. */
-  #tellAbout(link: Link | undefined): void {
-    link?.put(this.#directory.snapshot());
-    for (const [topic, news] of this.#events.newcomersHear()) link?.put(["news", topic, news]);
+  /** Something that another node wanted to tell this one is lost. What it knows of its sessions it tells anew. */
+  #missed(node: NodeId): void {
+    this.parts.log.error({ node }, "what another node said is lost");
+    this.#homes.forget();
+    this.#sent.lost(node);
+    this.#questions.lost(node);
+    this.#events.missed(node);
+  }
+
+  /** All that another node is to know of this one. */
+  *#tale(): Generator<Item> {
+    yield* this.#directory.snapshot();
+    for (const [topic, news] of this.#events.newcomersHear()) yield ["news", topic, news];
   }
 
   async #reply(from: NodeId, number: number, kind: string, payload: unknown): Promise<void> {
     const item = await this.#questions.reply(from, number, kind, payload);
-    this.#members.get(from)?.link.put(item, 1000);
+    this.#members.get(from)?.link.put(item, sizeOf(item));
   }
 
   async #closeOwn([full, boundAt, condition, text]: CloseRequest): Promise<void> {

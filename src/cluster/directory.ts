@@ -6,11 +6,17 @@ import { Jid } from "../xmpp/jid.js";
 import type { NodeId } from "./adapter.js";
 import { type Item, type Row, resourceOf, rowOf } from "./envelope.js";
 
+/** Sessions that are told of at a time. */
+const PORTION = 100;
+
 /**
  * Which node has which session. Each node is the authority for its own and announces them; all keep the whole table, in
  * the registry.
  */
 export class Directory {
+  /** Sessions of nodes that are telling of all, and have not told of these. */
+  readonly #untold = new Map<NodeId, Set<string>>();
+
   constructor(
     private readonly self: NodeId,
     private readonly registry: Registry,
@@ -27,9 +33,17 @@ export class Directory {
     });
   }
 
-  /** All sessions of this node. */
-  snapshot(): Item {
-    return ["all", [...this.registry.ofNode(this.self)].map(rowOf)];
+  /** All sessions of this node, bit by bit; what changes meanwhile is announced as always. */
+  *snapshot(): Generator<Item> {
+    yield ["begin"];
+    let rows: Row[] = [];
+    for (const resource of this.registry.ofNode(this.self)) {
+      if (rows.push(rowOf(resource)) < PORTION) continue;
+      yield ["rows", rows];
+      rows = [];
+    }
+    yield ["rows", rows];
+    yield ["all"];
   }
 
   /** The same on two nodes when they have the same table; for admins and tests, since it looks at every row. */
@@ -41,17 +55,21 @@ export class Directory {
     return createHash("sha256").update(rows.sort().join("\n")).digest("base64");
   }
 
-  /** Another node tells of all its sessions. */
-  replace(rows: readonly Row[], node: NodeId): void {
-    const told = new Set(rows.map(([jid]) => jid));
-    for (const { jid } of [...this.registry.ofNode(node)]) {
-      if (!told.has(jid.text)) this.registry.withdrawn(jid, node);
-    }
-    for (const row of rows) this.put(row, node);
+  /** Another node begins to tell of all its sessions. */
+  begin(node: NodeId): void {
+    this.#untold.set(node, new Set([...this.registry.ofNode(node)].map(({ jid }) => jid.text)));
+  }
+
+  /** It has told of all: others it has not. */
+  all(node: NodeId): void {
+    const untold = this.#untold.get(node) ?? [];
+    this.#untold.delete(node);
+    for (const full of untold) this.registry.withdrawn(Jid.parse(full), node);
   }
 
   put(row: Row, node: NodeId): void {
     const resource = resourceOf(row, node);
+    this.#untold.get(node)?.delete(resource.jid.text);
     const rivals = this.#rivals(resource.jid, node);
     // It has moved on, and that was heard of first.
     if (rivals.some((one) => isLater(one, resource))) return;
@@ -96,6 +114,7 @@ export class Directory {
 
   /** A node is gone. @returns what it had. */
   drop(node: NodeId): Resource[] {
+    this.#untold.delete(node);
     const rows = [...this.registry.ofNode(node)];
     for (const { jid } of rows) this.registry.withdrawn(jid, node);
     return rows;

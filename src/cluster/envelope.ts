@@ -6,7 +6,7 @@ import { Jid } from "../xmpp/jid.js";
 import { Stanza, type StanzaKind } from "../xmpp/stanza.js";
 
 /** Raised with each change that an older node would misunderstand. */
-const VERSION = 2;
+const VERSION = 3;
 
 /** A row of the directory: localpart@domain/resource, presence (attributes and content), priority, interested, flags, bound at. */
 export type Row = [
@@ -25,10 +25,11 @@ export type Outcome = "d" | "f" | "x" | "l";
 export type Target = string | [full: string, to: string];
 
 export type Item =
-  /** I am new. */
-  | ["hello"]
-  /** All my sessions; what you know otherwise of me is over. */
-  | ["all", Row[]]
+  /** I tell of all my sessions from here on. */
+  | ["begin"]
+  | ["rows", Row[]]
+  /** That were all; what you know otherwise of me is over. */
+  | ["all"]
   | ["row", Row]
   /** A session of mine has ended: full JID, bound at. */
   | ["end", string, number]
@@ -56,7 +57,9 @@ export type Item =
   /** What a part of the server tells itself on another node. */
   | ["news", string, unknown]
   /** Bare JID. */
-  | ["forget", string];
+  | ["forget", string]
+  /** A piece of an item's JSON that is too long for one batch; 1: the last one. The other pieces stand right before it. */
+  | ["part", string, 0 | 1];
 
 export interface Batch {
   /** Counts up from 0 between two nodes. */
@@ -91,6 +94,20 @@ function parse(text: string): unknown {
   } catch {
     throw new Error("a message that is not JSON");
   }
+}
+
+/** Characters of an item on its way. */
+export function sizeOf(item: Item): number {
+  return JSON.stringify(item).length;
+}
+
+/** @param size characters of one part, before it is quoted */
+export function partsOf(item: Item, size: number): Item[] {
+  const text = JSON.stringify(item);
+  const parts: Item[] = [];
+  for (let start = 0; start < text.length; start += size)
+    parts.push(["part", text.slice(start, start + size), start + size < text.length ? 0 : 1]);
+  return parts;
 }
 
 export function rowOf({ jid, presence, priority, interested, flags, boundAt }: Resource): Row {

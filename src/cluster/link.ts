@@ -1,19 +1,12 @@
 import type { Jid } from "../xmpp/jid.js";
 import type { Stanza } from "../xmpp/stanza.js";
 import type { NodeId } from "./adapter.js";
-import { encode, type Item, stanzaItem, targetOf } from "./envelope.js";
+import { Backlog, type BacklogOptions } from "./backlog.js";
+import { encode, type Item } from "./envelope.js";
 
-export interface LinkOptions {
-  /** Items that may wait for a node before senders are read more slowly; with four times as many, stanzas are given back. */
-  maxQueued: number;
-  /** Characters of them, likewise. */
-  maxQueuedSize: number;
+export interface LinkOptions extends BacklogOptions {
   /** Batches sent and not confirmed. What comes meanwhile makes the next ones larger. */
   window: number;
-  /** Items of one batch. */
-  batch: number;
-  /** Characters of one batch, unless one item has more. */
-  batchSize: number;
   /** ms before the first retry; doubled each time. */
   retry: number;
   /** ms between retries at the most. */
@@ -30,20 +23,20 @@ export const LINK_DEFAULTS: LinkOptions = {
   maxRetry: 2000,
 };
 
-/** How many times the bounds may be exceeded. */
-const HARD = 4;
-
-interface Queued {
-  item: Item;
-  size: number;
-  /** The stanza that the next one is compared with: the same for many recipients travels once. */
-  stanza: Stanza | undefined;
+export interface LinkEvents {
+  /** It does not work, or works again. */
+  state(broken: boolean, why?: unknown): void;
+  /**
+   * All that was to be said is forgotten, and what was said may be lost: the node is to be told anew what it has to know.
+   * @param stanzas those of which nobody has a receipt
+   */
+  anew(why: "lost" | "full", stanzas: Stanza[]): void;
 }
 
 /** A batch on its way. */
 interface Sent {
+  n: number;
   bytes: Uint8Array;
-  size: number;
   confirmed: boolean;
 }
 
@@ -53,8 +46,7 @@ interface Sent {
  * after it are sent again; the receiver passes over what it has.
  */
 export class Link {
-  #queue: Queued[] = [];
-  #size = 0;
+  readonly #backlog: Backlog;
   #sent: Sent[] = [];
   #number = 0;
   /** The next batch says that what is missing before it will not come. */
@@ -76,9 +68,10 @@ export class Link {
     readonly node: NodeId,
     private readonly send: (bytes: Uint8Array) => Promise<void>,
     private readonly options: LinkOptions,
-    /** It does not work, or works again. */
-    private readonly onState: (broken: boolean, why?: unknown) => void,
-  ) {}
+    private readonly events: LinkEvents,
+  ) {
+    this.#backlog = new Backlog(options);
+  }
 
   /** The last attempt to send failed. */
   get broken(): boolean {
@@ -87,45 +80,52 @@ export class Link {
 
   /** Items that wait. */
   get queued(): number {
-    return this.#queue.length;
+    return this.#backlog.length;
   }
 
   /** All that was put in has arrived. */
   get idle(): boolean {
-    return this.#queue.length === 0 && this.#sent.length === 0;
+    return this.#backlog.length === 0 && this.#sent.length === 0;
   }
 
   /** No stanza may be added. */
   get overfull(): boolean {
-    const { maxQueued, maxQueuedSize } = this.options;
-    return this.#queue.length >= HARD * maxQueued || this.#size >= HARD * maxQueuedSize;
+    return this.#backlog.isOverfull;
   }
 
-  /** Undefined while there is room; otherwise resolves when there is. */
+  /**
+   * Undefined while there is room, and while the way is not clear: messages that are kept take another one then. Otherwise resolves
+   * when there is.
+   */
   room(): Promise<void> | undefined {
-    return this.#hasRoom ? undefined : new Promise((resolve) => this.#waiting.push(resolve));
+    if (this.broken || this.#backlog.hasRoom) return undefined;
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  get #hasRoom(): boolean {
-    const { maxQueued, maxQueuedSize } = this.options;
-    return this.#queue.length < maxQueued && this.#size < maxQueuedSize;
-  }
-
+  /** @param size characters, roughly */
   put(item: Item, size = 100): void {
-    this.#put({ item, size, stanza: undefined });
+    if (this.#closed) return;
+    // What was to be said before is of no use without this: it begins anew.
+    if (this.#backlog.isOverfull) {
+      this.#beginAnew("full");
+    } else {
+      this.#backlog.put(item, size);
+      this.#schedule();
+    }
   }
 
   /** A stanza for one of the node's resources; `number` 0 = no receipt. */
   putStanza(stanza: Stanza, full: Jid, number: number, kept?: { account: { id: number }; id: number }): void {
-    const last = this.#queue[this.#queue.length - 1];
-    if (number === 0 && last?.stanza?.shares(stanza)) {
-      (last.item as Extract<Item, ["stanza", ...unknown[]]>)[4].push(targetOf(stanza, full));
-      last.size += full.text.length;
-      this.#size += full.text.length;
-      return;
-    }
-    const item = stanzaItem(stanza, full, number, kept);
-    this.#put({ item, size: stanza.inner.length + 200, stanza: number === 0 ? stanza : undefined });
+    if (this.#closed) return;
+    this.#backlog.putStanza(stanza, full, number, kept);
+    this.#schedule();
+  }
+
+  /** A long tale, bit by bit between what else is said. A new one ends the one before. */
+  tell(tale: Iterator<Item>): void {
+    if (this.#closed) return;
+    this.#backlog.tell(tale);
+    this.#schedule();
   }
 
   /** The broker is there again: what waits for the next attempt need not. */
@@ -136,30 +136,32 @@ export class Link {
     this.#sendAgain();
   }
 
-  /**
-   * The receiver misses a batch. Unless that is among those still to be confirmed, the broker has lost it: what is put in
-   * now begins anew.
-   */
-  restart(): boolean {
-    if (this.broken || this.#sent.length > 0) return false;
-    this.#restarted = true;
-    return true;
+  /** The receiver misses a batch. Unless that is still to be confirmed, or sent again, the broker has lost it. */
+  isMissing(n: number): void {
+    if (this.#closed || n >= this.#number || this.#sent.some((batch) => batch.n === n)) return;
+    this.#beginAnew("lost");
   }
 
   /** The node is gone. What was not confirmed is forgotten; whoever wants to know has receipts. */
   close(): void {
     this.#closed = true;
     clearTimeout(this.#retry);
-    this.#queue = [];
+    this.#backlog.clear();
     this.#sent = [];
-    this.#size = 0;
+    this.#letGoOn();
+  }
+
+  #beginAnew(why: "lost" | "full"): void {
+    const stanzas = this.#backlog.clear();
+    this.#restarted = true;
+    this.events.anew(why, stanzas);
+  }
+
+  #letGoOn(): void {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
-  #put(queued: Queued): void {
-    if (this.#closed) return;
-    this.#queue.push(queued);
-    this.#size += queued.size;
+  #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(() => {
@@ -169,29 +171,21 @@ export class Link {
   }
 
   #flush(): void {
-    while (!this.broken && this.#queue.length > 0 && this.#sent.length < this.options.window) {
+    while (!this.broken && this.#backlog.length > 0 && this.#sent.length < this.options.window) {
       const batch = this.#take();
       this.#sent.push(batch);
       this.#transmit(batch);
     }
-    if (this.#hasRoom) for (const resolve of this.#waiting.splice(0)) resolve();
+    if (this.#backlog.hasRoom) this.#letGoOn();
   }
 
   #take(): Sent {
-    const { batch, batchSize } = this.options;
-    const items: Item[] = [];
-    let size = 0;
-    for (const one of this.#queue) {
-      if (items.length === batch || (items.length > 0 && size + one.size > batchSize)) break;
-      items.push(one.item);
-      size += one.size;
-    }
-    this.#queue.splice(0, items.length);
-    this.#size -= size;
-    const bytes = encode({ n: this.#number, items, ...(this.#restarted && { first: true as const }) });
+    const items = this.#backlog.take();
+    const n = this.#number;
+    const bytes = encode({ n, items, ...(this.#restarted && { first: true as const }) });
     this.#number += 1;
     this.#restarted = false;
-    return { bytes, size, confirmed: false };
+    return { n, bytes, confirmed: false };
   }
 
   #transmit(batch: Sent): void {
@@ -218,7 +212,10 @@ export class Link {
 
   #failed(why: unknown): void {
     this.#probe = undefined;
-    if (this.#failures === 0) this.onState(true, why);
+    if (this.#failures === 0) {
+      this.events.state(true, why);
+      this.#letGoOn();
+    }
     if (this.#retry !== undefined) return;
     this.#failures += 1;
     const { retry, maxRetry } = this.options;
@@ -258,7 +255,7 @@ export class Link {
     this.#probe = undefined;
     while (this.#sent[0]?.confirmed) this.#sent.shift();
     this.#failures = 0;
-    this.onState(false);
+    this.events.state(false);
     for (const batch of this.#sent) this.#transmit(batch);
     this.#flush();
   }

@@ -1,8 +1,9 @@
 import { LRUCache } from "lru-cache";
+import { atMost } from "../at-most.js";
 import type { Logger } from "../log.js";
 import type { Resource } from "../session/session.js";
 import type { NodeRepository } from "../storage/types.js";
-import type { NodeId } from "./adapter.js";
+import type { AdapterState, NodeId } from "./adapter.js";
 import type { Item } from "./envelope.js";
 import type { Link } from "./link.js";
 import { Peer } from "./peer.js";
@@ -42,7 +43,7 @@ export interface MembersParts {
 export class Members {
   readonly #peers = new Map<NodeId, Peer>();
   readonly #gone = new LRUCache<NodeId, true>({ max: MAX_GONE });
-  /** Sessions of dead nodes whose heir this one is, until all is done. */
+  /** Sessions of dead nodes, until all is done: this node is their heir, or may yet be. */
   readonly #estates = new Map<NodeId, Resource[]>();
   readonly #burying = new Map<NodeId, Promise<void>>();
   #alive: readonly string[];
@@ -54,7 +55,7 @@ export class Members {
   /** When this node came, another was being taken over. */
   #cameAfterLoss = false;
   #waiting: (() => void)[] = [];
-  adapter: "up" | "down" = "down";
+  adapter: AdapterState = "down";
 
   constructor(private readonly parts: MembersParts) {
     this.#alive = [parts.self];
@@ -88,7 +89,8 @@ export class Members {
     this.#stopping = true;
     clearInterval(this.#timer);
     await this.#looking;
-    await Promise.all(this.#burying.values());
+    // While the broker is away nothing can be taken over; another node will.
+    await atMost(Promise.all(this.#burying.values()), FAREWELL);
     this.parts.tellAll(["bye"]);
     const deadline = Date.now() + FAREWELL;
     while (Date.now() < deadline && this.all().some(({ link }) => !link.idle && !link.broken)) {
@@ -98,10 +100,13 @@ export class Members {
     this.#peers.clear();
   }
 
-  adapterState(state: "up" | "down", why?: Error): void {
+  adapterState(state: AdapterState, why?: Error): void {
     if (state === this.adapter) return;
     this.adapter = state;
-    if (state === "down") this.parts.log.warn({ err: why }, "the broker cannot be reached");
+    if (state === "gone") {
+      this.parts.log.error({ err: why }, "what others say to this node does not arrive any more");
+      this.parts.fenced();
+    } else if (state === "down") this.parts.log.warn({ err: why }, "the broker cannot be reached");
     else this.#isBack();
   }
 
@@ -148,7 +153,7 @@ export class Members {
   /** Another node has taken it over. */
   isGone(node: NodeId): void {
     if (node === this.parts.self) void this.#look();
-    else this.#drop(node);
+    else this.#mourn(node);
   }
 
   /** Its process has ended: it need not be missed first. */
@@ -183,6 +188,13 @@ export class Members {
     const rows = this.parts.dropped(node);
     this.parts.log.info({ node, sessions: rows.length }, "a node is gone");
     return rows;
+  }
+
+  /** It is dead: should its heir die too, this node has to know whose end is to be told. */
+  #mourn(node: NodeId): Resource[] {
+    const sessions = this.#estates.get(node) ?? this.#drop(node);
+    this.#estates.set(node, sessions);
+    return sessions;
   }
 
   #changed(): void {
@@ -222,8 +234,9 @@ export class Members {
     const isCutOff = !this.all().some(({ link }) => now - link.lastAnswer < deadAfter / 2);
     for (const peer of this.#peers.values()) {
       // What has come meanwhile may not have been read yet; and without the broker nobody is heard.
-      if (stoodStill || isCutOff || this.adapter === "down") peer.lastHeard = now;
-      if (now - peer.link.lastSent >= beat) peer.link.put(["beat"]);
+      if (stoodStill || isCutOff || this.adapter !== "up") peer.lastHeard = now;
+      // What cannot be sent tries by itself.
+      if (now - peer.link.lastSent >= beat && !peer.link.broken) peer.link.put(["beat"]);
       if (now - peer.lastHeard > deadAfter) this.#bury(peer.id);
     }
   }
@@ -247,6 +260,8 @@ export class Members {
         this.parts.fenced();
         return;
       }
+      const members = new Set(rows.map(({ id }) => id));
+      for (const id of this.#estates.keys()) if (!members.has(id)) this.#estates.delete(id);
       for (const { id, heir } of rows) {
         if (heir === undefined && !this.#gone.has(id)) this.#meet(id);
         // Its heir has died before the work was done, or could not do it.
@@ -278,9 +293,8 @@ export class Members {
     const row = rows.find(({ id }) => id === node);
     const alive = this.#alive.filter((id) => id !== node);
     const isHeir = row !== undefined && (await nodes.inherit(node, self, alive));
-    const sessions = this.#estates.get(node) ?? this.#drop(node);
+    const sessions = this.#mourn(node);
     if (!isHeir) return;
-    this.#estates.set(node, sessions);
     this.parts.tellAll(["gone", node]);
     await this.parts.inherit(node, row.slot);
     await nodes.remove(node);

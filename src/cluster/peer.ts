@@ -17,6 +17,10 @@ export class Peer {
   lastHeard = Date.now();
   /** The number of the batch that comes next; undefined before the first. */
   expected: number | undefined;
+  /** Items of that batch that have been dealt with: it comes again when one could be neither handled nor set aside. */
+  handled = 0;
+  /** The beginning of an item that comes in parts. */
+  parts: string[] = [];
   /** It has told of all its sessions. */
   known = false;
   /** When it was last told that a batch is missing, ms since 1970. */

@@ -5,11 +5,17 @@ import type { Peer } from "./peer.js";
 
 /** ms between two complaints that something is missing. */
 const AGAIN_EVERY = 1000;
+/** Of one item; the largest is a session with all that its client has not acknowledged. */
+const MAX_PARTS = 1000;
 
 export interface ReceptionParts {
   /** A node has said something. @returns undefined when nobody listens to it any more */
   heard(from: NodeId): Peer | undefined;
   handle(item: Item, from: NodeId): void;
+  /** Something that node said before is lost. */
+  missed(from: NodeId): void;
+  /** An item was set aside. */
+  refused(item: Item, from: NodeId): void;
   /** To this node's own mailbox. */
   sendSelf(key: string, body: Uint8Array): Promise<void>;
   log: Logger;
@@ -19,19 +25,27 @@ export interface ReceptionParts {
 export class Reception {
   constructor(private readonly parts: ReceptionParts) {}
 
-  /** Awaited before the broker forgets the message. Rejects for what cannot be read: the adapter sets it aside. */
+  /**
+   * Awaited before the broker forgets the message. Rejects for what cannot be read: the adapter sets it aside; and while something
+   * that cannot be handled cannot be set aside either: it comes again then, and goes on from there.
+   */
   async receive({ from, body }: ClusterMessage): Promise<void> {
     const batch = decode(body);
     if (batch.poison !== undefined) throw new Error(batch.poison);
     const peer = this.parts.heard(from);
     if (!peer || !this.#isNext(peer, batch)) return;
-    for (const item of batch.items) {
+    while (peer.handled < batch.items.length) {
+      const item = batch.items[peer.handled];
       try {
-        this.parts.handle(item, from);
+        const whole = item[0] === "part" ? this.#join(peer, item) : item;
+        if (whole) this.parts.handle(whole, from);
       } catch (error) {
         await this.#setAside(item, from, error);
       }
+      peer.handled += 1;
     }
+    peer.handled = 0;
+    peer.expected = batch.n + 1;
   }
 
   /** Whether it is the batch that comes next from that node: not one that was sent again, nor one that comes too early. */
@@ -45,8 +59,24 @@ export class Reception {
       }
       return false;
     }
-    peer.expected = n + 1;
+    if (first && peer.handled === 0) {
+      peer.parts = [];
+      this.parts.missed(peer.id);
+    }
     return true;
+  }
+
+  /** @returns the item when this was its last part */
+  #join(peer: Peer, [, text, isLast]: Extract<Item, ["part", ...unknown[]]>): Item | undefined {
+    peer.parts.push(text);
+    if (isLast === 0) {
+      if (peer.parts.length <= MAX_PARTS) return undefined;
+      peer.parts = [];
+      throw new Error("an item in too many parts");
+    }
+    const whole = JSON.parse(peer.parts.join("")) as Item;
+    peer.parts = [];
+    return whole;
   }
 
   /** One item that cannot be handled does not hold up the others: it goes to the dead letters by way of the own mailbox. */
@@ -57,5 +87,6 @@ export class Reception {
       "what another node said could not be handled",
     );
     await this.parts.sendSelf("poison", encode({ n: 0, items: [item], poison: reason }));
+    this.parts.refused(item, from);
   }
 }

@@ -308,13 +308,15 @@ export class Delivery {
     const to = presence.to as Jid;
     if (to.resource !== "") {
       const resource = this.registry.get(to);
-      if (resource) this.registry.send(resource, presence);
-    } else if (presence.type !== "error") {
-      for (const resource of this.registry.of(to)) {
-        if (resource.presence) this.registry.send(resource, presence);
-      }
+      return resource && this.#hand(resource, presence);
     }
-    return undefined;
+    if (presence.type === "error") return undefined;
+    let room: Done;
+    for (const resource of this.registry.of(to)) {
+      const full = resource.presence && this.#hand(resource, presence);
+      room ??= full;
+    }
+    return room;
   }
 
   #iq(domain: Domain, iq: Stanza): Done {
@@ -322,10 +324,9 @@ export class Delivery {
     const asks = iq.type === "get" || iq.type === "set";
     if (to.resource !== "") {
       const resource = this.registry.get(to);
-      if (resource) this.registry.send(resource, iq);
       // §8.5.3.2.3
-      else if (asks) throw new StanzaError("service-unavailable");
-      return undefined;
+      if (!resource && asks) throw new StanzaError("service-unavailable");
+      return resource && this.#hand(resource, iq);
     }
     if (!asks) {
       // §8.5.2.1.3: an answer to a bare JID is for the server, where it asked in the account's name.
@@ -333,6 +334,12 @@ export class Delivery {
       return undefined;
     }
     return this.answer(domain, iq, to.equals(iq.from?.bare) ? ["account", "server"] : ["account"]);
+  }
+
+  /** @returns when there is room for more, where the sender may be read more slowly */
+  #hand(resource: Resource, stanza: Stanza): Done {
+    this.registry.send(resource, stanza);
+    return resource.session ? undefined : this.registry.nodes.room(resource.node);
   }
 
   /** An iq that the domain answers itself, for itself or on behalf of an account. */

@@ -32,6 +32,11 @@ export class AccountCache {
     this.#known.delete(jid.bareText);
   }
 
+  /** Something that other nodes have changed was not heard. */
+  forgetAll(): void {
+    this.#known.clear();
+  }
+
   /** Tells the other nodes. */
   onForget: ((jid: Jid) => void) | undefined;
 

@@ -207,7 +207,7 @@ export class IpcAdapter implements ClusterAdapter {
     if (this.#stopping !== undefined) return;
     const error = new Error("the others took this node for dead");
     await this.crash();
-    this.#state("down", error);
+    this.#state("gone", error);
   }
 
   #running(): Mesh {

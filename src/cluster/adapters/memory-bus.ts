@@ -1,4 +1,11 @@
-import type { ClusterMessage, DeadLetter, NodeId, OnState, Receive } from "../adapter.js";
+import {
+  type ClusterMessage,
+  type DeadLetter,
+  MIN_MESSAGE_SIZE,
+  type NodeId,
+  type OnState,
+  type Receive,
+} from "../adapter.js";
 import { Mailbox, type MailboxOptions } from "./memory-mailbox.js";
 
 export interface MemoryBusOptions extends MailboxOptions {
@@ -87,6 +94,8 @@ export class MemoryBus {
   /** @throws Error when it cannot be put into each of the mailboxes it is for; then it is in none. */
   put(to: NodeId | "*", message: ClusterMessage): void {
     this.#reach();
+    if (this.#nodes.get(message.from)?.adopted !== false) throw new Error("the node was adopted");
+    if (message.body.length > MIN_MESSAGE_SIZE) throw new Error("the message is too large");
     const targets = to === "*" ? this.#others(message.from) : [this.#node(to)];
     if (targets.some(({ mailbox }) => mailbox.full)) throw new Error(`too much waits for ${to}`);
     // Each has its own bytes, as if they had travelled.
@@ -100,6 +109,7 @@ export class MemoryBus {
     if (!node || node.adopted) return 0;
     node.adopted = true;
     node.closed = true;
+    node.state("gone", new Error(`${dead} was adopted`));
     const before = node.mailbox.done;
     node.mailbox.open(receive);
     await node.mailbox.drained();

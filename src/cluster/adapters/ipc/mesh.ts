@@ -96,6 +96,7 @@ export class Mesh implements PeerHost {
   shut(dead: NodeId): void {
     for (const { wire, inbound } of this.#incoming) if (inbound?.from === dead) wire.destroy();
     const peer = this.#peers.get(dead);
+    peer?.cut();
     if (peer?.state === "closed") this.changed(peer);
   }
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { MIN_MESSAGE_SIZE } from "../../adapter.js";
 
 const milliseconds = z.number().int().min(1);
 const count = z.number().int().min(1);
@@ -23,7 +24,7 @@ export const ipcOptions = z.strictObject({
   maxMessageSize: z
     .number()
     .int()
-    .min(1024)
+    .min(MIN_MESSAGE_SIZE)
     .max(64 * MIB)
     .default(4 * MIB)
     .describe("Bytes of the largest message."),

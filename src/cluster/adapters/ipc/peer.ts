@@ -50,6 +50,8 @@ export class Peer {
   readonly #kept = new Kept();
   #n = 0;
   #wire: Wire | undefined;
+  /** The connection of a node that has an heir. */
+  #last: Wire | undefined;
   /** Answers are late: what is sent counts as kept here. */
   #silent = false;
   #patience: NodeJS.Timeout | undefined;
@@ -123,21 +125,31 @@ export class Peer {
   /** It has an heir: nothing is sent to it any more. @returns what was kept for it. */
   succeed(): Entry[] {
     const entries = this.#kept.take();
+    this.#last = this.#wire;
+    this.#wire = undefined;
     this.#close();
     return entries;
+  }
+
+  /** The heir has finished: one that was not dead notices now. */
+  cut(): void {
+    this.#last?.destroy();
+    this.#last = undefined;
   }
 
   /** Ends the connection once all is written. @param error what those are told who still wait */
   async end(error: Error): Promise<void> {
     this.#giveUp(-1, error);
-    const wire = this.#wire;
+    const wires = [this.#wire, this.#last];
     this.#wire = undefined;
+    this.#last = undefined;
     this.#close();
-    await wire?.end();
+    await Promise.all(wires.map((wire) => wire?.end()));
   }
 
   /** As if this process had died. */
   crash(error: Error): void {
+    this.cut();
     this.#kept.reject(-1, error);
     this.#close();
   }

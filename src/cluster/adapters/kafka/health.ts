@@ -41,7 +41,9 @@ export class Health {
   /** It will not come back. */
   end(error: Error): void {
     this.#final = true;
-    this.#lose(error);
+    if (!this.#down) this.#lost.abort(error);
+    this.#down = error;
+    this.tell("gone", error);
   }
 
   /** Says nothing any more. */

@@ -1,4 +1,4 @@
-import type { AdapterLog, DeadLetter, NodeId, OnState, Receive } from "../../adapter.js";
+import type { AdapterLog, AdapterState, DeadLetter, NodeId, OnState, Receive } from "../../adapter.js";
 import { Adoption } from "./adoption.js";
 import { Claims } from "./claims.js";
 import { Client } from "./client.js";
@@ -214,7 +214,8 @@ export class KafkaNode {
         else this.#lanes.add(topic, message, done, this.#before(afterOf(record)));
       },
       health: (error) => this.#health.report(topic, error),
-      gone: () => this.#health.end(new Error(`${topic} is no more: the node was taken for dead and adopted`)),
+      gone: () =>
+        this.#health.end(new Error(`${topic} is no more: the node was adopted, or the broker has lost it`)),
     });
   }
 
@@ -237,9 +238,9 @@ export class KafkaNode {
     return new Client(this.options, anchor, this.#note);
   }
 
-  #tell(now: "up" | "down", why?: Error): void {
+  #tell(now: AdapterState, why?: Error): void {
     if (now === "up") this.log.info({}, "Kafka can be reached again");
-    else this.log.warn({ error: String(why) }, "Kafka cannot be reached");
+    else if (now === "down") this.log.warn({ error: String(why) }, "Kafka cannot be reached");
     if (!this.#ending) this.state(now, why);
   }
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { MIN_MESSAGE_SIZE } from "../../adapter.js";
 
 const milliseconds = z.number().int().min(1);
 const count = z.number().int().min(1);
@@ -65,7 +66,7 @@ export const kafkaOptions = z.strictObject({
   maxMessageSize: z
     .number()
     .int()
-    .min(1024)
+    .min(MIN_MESSAGE_SIZE)
     .max(64 * 1024 * 1024)
     .default(4 * 1024 * 1024)
     .describe("Bytes of the largest message; the broker's socket.request.max.bytes must be larger."),

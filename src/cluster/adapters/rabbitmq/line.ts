@@ -1,4 +1,4 @@
-import type { OnState } from "../../adapter.js";
+import type { AdapterState, OnState } from "../../adapter.js";
 import { Backoff, unless } from "./backoff.js";
 import { isFinal, Link } from "./link.js";
 import type { RabbitOptions } from "./options.js";
@@ -16,7 +16,7 @@ export class Line {
   #blocked: Error | undefined;
   #barred: Error | undefined;
   #down: Error | undefined = new Error("not connected yet");
-  #told: "up" | "down" = "down";
+  #told: AdapterState = "down";
   #waiting: (() => void)[] = [];
 
   /**
@@ -155,7 +155,7 @@ export class Line {
 
   #report(): void {
     const { down } = this;
-    const now = down ? "down" : "up";
+    const now = this.closed.reason instanceof Gone ? "gone" : down ? "down" : "up";
     if (now === this.#told) return;
     this.#told = now;
     this.tell(now, down);

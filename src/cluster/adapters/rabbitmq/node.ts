@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { AdapterLog, DeadLetter, NodeId, OnState, Receive } from "../../adapter.js";
+import type { AdapterLog, AdapterState, DeadLetter, NodeId, OnState, Receive } from "../../adapter.js";
 import { Adoption } from "./adoption.js";
 import { unless } from "./backoff.js";
 import { DeadLetters } from "./dead-letters.js";
@@ -190,17 +190,17 @@ export class RabbitNode {
   }
 
   #gone(): Gone {
-    return new Gone(`${this.#mailbox.queue} is no more: the node was taken for dead and adopted`);
+    return new Gone(`${this.#mailbox.queue} is no more: the node was adopted, or the broker has lost it`);
   }
 
   #buryFor(to: NodeId): Bury {
     return (message, reason, signal) => this.#deadLetters.add(to, message, reason, signal);
   }
 
-  #tell(now: "up" | "down", why?: Error): void {
+  #tell(now: AdapterState, why?: Error): void {
     if (this.#ending) return;
     if (now === "up") this.log.info({}, "RabbitMQ can be reached again");
-    else this.log.warn({ error: String(why) }, "RabbitMQ cannot be reached");
+    else if (now === "down") this.log.warn({ error: String(why) }, "RabbitMQ cannot be reached");
     this.state(now, why);
   }
 }

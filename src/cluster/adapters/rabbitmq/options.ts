@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { MIN_MESSAGE_SIZE } from "../../adapter.js";
 
 const milliseconds = z.number().int().min(1);
 const count = z.number().int().min(1);
@@ -61,7 +62,7 @@ export const rabbitOptions = z.strictObject({
   maxMessageSize: z
     .number()
     .int()
-    .min(1024)
+    .min(MIN_MESSAGE_SIZE)
     .max(128 * 1024 * 1024)
     .default(16 * 1024 * 1024)
     .describe("Bytes of the largest message; the broker's max_message_size must not be smaller."),
