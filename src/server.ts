@@ -42,7 +42,7 @@ import { AccountCache } from "./storage/account-cache.js";
 import { ArchiveCleaner } from "./storage/archive-cleaner.js";
 import { makeDataFolder } from "./storage/data-folder.js";
 import { deploymentSecret, keyFor } from "./storage/deployment-secret.js";
-import { MessageIds } from "./storage/message-id.js";
+import { followStored, MessageIds } from "./storage/message-id.js";
 import { MessageLog } from "./storage/message-log.js";
 import { openConfiguredStorage } from "./storage/open.js";
 import { ReferenceLog } from "./storage/reference-log.js";
@@ -150,6 +150,7 @@ export class Server {
     const self = newNodeId();
     const slot = adapter ? await slotOf(storage, self) : 0;
     const ids = new MessageIds(slot);
+    await followStored(storage.messages, ids, storageLog);
     const references = new ReferenceLog(storage.archive, ids.slot, storageLog);
     this.#undo.push(() => references.stop());
     references.start();

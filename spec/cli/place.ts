@@ -44,8 +44,20 @@ export class Place {
     return server;
   }
 
+  /** The same with environment variables. */
+  async startWith(env: NodeJS.ProcessEnv): Promise<SluiceProcess> {
+    const server = this.#launch([], env);
+    await server.says(/^Sluice serves .*$/m);
+    return server;
+  }
+
   launch(...args: string[]): SluiceProcess {
-    const server = new SluiceProcess(["start", "--config", this.config, ...args], { cwd: this.path });
+    return this.#launch(args, {});
+  }
+
+  #launch(args: readonly string[], env: NodeJS.ProcessEnv): SluiceProcess {
+    const options = { cwd: this.path, env };
+    const server = new SluiceProcess(["start", "--config", this.config, ...args], options);
     this.#started.push(server);
     return server;
   }

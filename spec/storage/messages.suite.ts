@@ -56,6 +56,18 @@ export function messagesSuite(nodes: Nodes): void {
     assert.deepEqual(await nodes.storage.messages.pending(account, 0, 10, []), messages);
   });
 
+  it("and marks of archives tell the highest id that was ever given", async () => {
+    const account = await fresh();
+    const before = await nodes.storage.messages.lastId();
+    const [first, last] = [1, 2].map((more) => messageFor(account, { id: before + more }));
+    await nodes.storage.messages.append([last, first]);
+    assert.equal(await nodes.other.messages.lastId(), last.id);
+    await nodes.storage.messages.settle([first, last]);
+    const marked = last.id + 10;
+    await nodes.storage.archive.add([], { slot: 5, id: marked });
+    assert.equal(await nodes.other.messages.lastId(), marked);
+  });
+
   it("come page by page", async () => {
     const account = await fresh();
     const messages = Array.from({ length: 5 }, () => messageFor(account));

@@ -1,3 +1,6 @@
+import type { Logger } from "../log.js";
+import type { MessageRepository } from "./types.js";
+
 /** Ids of messages: their order is the order of the messages, so they also say when a message was taken. */
 
 /** 2025-01-01T00:00:00Z. 41 bits of milliseconds from here last until 2094. */
@@ -40,6 +43,11 @@ export class MessageIds {
     if (tick > this.#tick) this.#tick = tick;
   }
 
+  /** ms by which the ids are ahead of the clock. */
+  aheadOf(now = Date.now()): number {
+    return Math.max(0, Math.floor(this.#tick / COUNTS) + EPOCH - now);
+  }
+
   #idOf(tick: number): number {
     const count = tick % COUNTS;
     return (tick - count) * SLOTS + this.slot * COUNTS + count;
@@ -71,4 +79,25 @@ export function parseId(text: string): number | undefined {
   if (!ID_TEXT.test(text)) return undefined;
   const id = Number.parseInt(text, 36);
   return Number.isSafeInteger(id) && formatId(id) === text ? id : undefined;
+}
+
+/** ms by which the clock may be behind without a word. */
+const BEHIND = 60_000;
+
+/**
+ * What is taken from now on comes after all that is stored, though the clock may have been set back since: ids are never given
+ * twice, and their order stays that of the messages.
+ */
+export async function followStored(
+  messages: Pick<MessageRepository, "lastId">,
+  ids: MessageIds,
+  log: Logger,
+): Promise<void> {
+  ids.follow(await messages.lastId());
+  const ahead = ids.aheadOf();
+  if (ahead > BEHIND)
+    log.warn(
+      { behind: ahead },
+      "the clock is behind that of the last message; what is taken now counts as later all the same",
+    );
 }

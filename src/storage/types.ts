@@ -102,6 +102,8 @@ export interface NewMessage extends PendingMessage {
 export interface MessageRepository {
   /** Writes all in one transaction; one that is there already (same account and id) is left as it stands. Order of ids is order of delivery. */
   append(messages: readonly NewMessage[]): Promise<void>;
+  /** The highest id that a message or an archive's mark has; 0 when there is none. */
+  lastId(): Promise<number>;
   /** Takes the marks away, and each message that nobody else needs and no archive has, in one transaction. */
   settle(done: readonly { account: Account; id: number }[]): Promise<void>;
   /** Gives messages back: held by nobody. */

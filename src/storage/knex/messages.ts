@@ -34,6 +34,14 @@ export class KnexMessages implements MessageRepository {
     });
   }
 
+  async lastId(): Promise<number> {
+    const [row] = await this.db.select(
+      "select (select max(id) from messages) as message, (select max(message_id) from archive_marks) as mark",
+      [],
+    );
+    return Math.max(Number(row.message ?? 0), Number(row.mark ?? 0));
+  }
+
   async settle(done: readonly Mark[]): Promise<void> {
     if (done.length === 0) return;
     const ids = [...new Set(done.map(({ id }) => id))];
