@@ -199,7 +199,9 @@ export class Server {
     const archiveIds = new ArchiveIds(keyFor("archive ids", secret));
     const archiving = new Archiving(domains, registry, cache, archiveIds);
     const offlineLog = log.child({ area: "offline" });
-    const drains = new Drains(registry, storage.messages, messageLog, offlineLog, archiving);
+    const requests = new Requests(undefined, self, (iq) => registry.nodes.answered(iq));
+    this.#undo.push(() => requests.stop());
+    const drains = new Drains(registry, storage.messages, messageLog, offlineLog, archiving, requests);
     const offline = new OfflineStorage(
       cache,
       storage.messages,
@@ -210,8 +212,6 @@ export class Server {
       archiving,
       registry.nodes,
     );
-    const requests = new Requests(undefined, self, (iq) => registry.nodes.answered(iq));
-    this.#undo.push(() => requests.stop());
     const delivery = new Delivery(registry, cache, messageLog, drains, offline, requests, archiving);
     const router = new Router(domains, delivery, noRemoteDomains, cache, requests, archiving);
     const inbound = new Inbound(domains, router, messageLog, new Sent(domains, registry, archiving));

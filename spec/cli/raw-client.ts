@@ -22,6 +22,7 @@ export class RawClient {
     socket.setEncoding("utf8");
     socket.on("data", (text: string) => {
       this.text += text;
+      this.#answerPings();
       this.#look();
     });
     // "close" follows, which is what is waited for.
@@ -97,6 +98,17 @@ export class RawClient {
   /** Ends without a word. */
   drop(): void {
     this.#socket.destroy();
+  }
+
+  /** As every client does, so that it is given all that waited for it. */
+  #answerPings(): void {
+    for (;;) {
+      const ping = /<iq ([^>]*)>\s*<ping xmlns=["']urn:xmpp:ping["']\/><\/iq>/.exec(this.text);
+      const id = ping && / id=["']([^"']*)["']/.exec(` ${ping[1]}`);
+      if (!ping || !id || !/type=["']get["']/.test(ping[1])) return;
+      this.text = this.text.slice(0, ping.index) + this.text.slice(ping.index + ping[0].length);
+      this.write(`<iq type='result' id='${id[1]}'/>`);
+    }
   }
 
   /** Forgets what came. */

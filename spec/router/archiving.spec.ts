@@ -54,7 +54,7 @@ describe("What is routed", () => {
     log = new MessageLog(storage.messages, new MessageIds(), silentLog, { gather: 1 });
     const archiving = new Archiving(domains, registry, accounts, new ArchiveIds(Buffer.alloc(16)));
     const { messages } = storage;
-    const drains = new Drains(registry, messages, log, silentLog, archiving);
+    const drains = new Drains(registry, messages, log, silentLog, archiving, new Requests());
     const offline = new OfflineStorage(
       accounts,
       messages,

@@ -32,6 +32,8 @@ export class RawClient {
   readonly headers: Element[] = [];
   /** Told of every first-level element as it arrives. */
   onElement: (element: Element) => void = () => undefined;
+  /** As every client does. */
+  answersPings = true;
   /** The server closed its stream with a footer. */
   footer = false;
   /** How the connection broke, if it did. */
@@ -263,6 +265,10 @@ export class RawClient {
 
   #hear(element: Element): void {
     this.onElement(element);
+    if (this.answersPings && isPing(element)) {
+      this.write(`<iq type='result' id='${element.attrs.id}' to='${element.attrs.from}'/>`);
+      return;
+    }
     const at = this.#waiting.findIndex(({ match }) => match(element));
     if (at >= 0) this.#waiting.splice(at, 1)[0].resolve(element);
     else this.mailbox.push(element);
@@ -275,6 +281,10 @@ export class RawClient {
       reject(new Error(`the connection ended; waited for ${match}, got ${came}`));
     this.#gone();
   }
+}
+
+function isPing(element: Element): boolean {
+  return element.is("iq") && element.attrs.type === "get" && element.getChild("ping") !== undefined;
 }
 
 export function header(domain: string, attrs = ""): string {

@@ -31,6 +31,9 @@ export class Drain {
   readonly #elsewhere = new Set<number>();
   /** Messages that the session was given and has not said anything of. */
   readonly #outstanding = new Set<number>();
+  /** What has gone to the network; a client that does not acknowledge stanzas may not have read it. */
+  #unread: PendingMessage[] = [];
+  #answersPings = true;
   #isOver = false;
   readonly #back: PendingMessage[] = [];
 
@@ -44,6 +47,8 @@ export class Drain {
     private readonly given: LRUCache<number, true>,
     /** Messages that the session left with are in the store again. */
     private readonly onReturned: () => void,
+    /** Resolves when a client has read all that it was sent; false when it does not say so. */
+    private readonly hasRead: (session: Session) => Promise<boolean>,
   ) {
     this.#waited = log.mark();
   }
@@ -201,8 +206,20 @@ export class Drain {
       if (stanza) results.push(this.#send(message, stanza, unreadable, open));
       else unreadable.add(message.id);
     }
-    const all = Promise.all(results).then((each) => each.every(Boolean));
+    const all = Promise.all(results).then((each) => each.every(Boolean) && this.#isRead(open));
     return Promise.race([all, this.session.ended.then(() => false)]);
+  }
+
+  /** XEP-0160 §3 step 5: nothing leaves the store that its recipient has not got. */
+  async #isRead(open: Set<PendingMessage>): Promise<boolean> {
+    if (this.#unread.length === 0) return true;
+    if (this.#answersPings) this.#answersPings = await this.hasRead(this.session);
+    if (this.hasLeft) return false;
+    for (const message of this.#unread.splice(0)) {
+      open.delete(message);
+      this.log.settleStored(message);
+    }
+    return true;
   }
 
   /** The session left with the message, and did not deliver it. Those that come back together are given back together. */
@@ -235,8 +252,12 @@ export class Drain {
       const receipt: Receipt = {
         delivered: () => {
           isOut();
-          open.delete(message);
-          this.log.settleStored(message);
+          if (acknowledged) {
+            open.delete(message);
+            this.log.settleStored(message);
+          } else {
+            this.#unread.push(message);
+          }
           resolve(true);
         },
         failed: () => {
@@ -253,6 +274,7 @@ export class Drain {
           resolve(true);
         },
       };
+      const acknowledged = this.session.acknowledges;
       this.#outstanding.add(message.id);
       if (!this.#isAlone) this.given.set(message.id, true);
       this.session.send(stanza, receipt);

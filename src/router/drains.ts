@@ -7,6 +7,8 @@ import type { Account, MessageRepository } from "../storage/types.js";
 import type { Jid } from "../xmpp/jid.js";
 import type { Archiving } from "./archiving.js";
 import { Drain } from "./drain.js";
+import { hasRead } from "./proof.js";
+import type { Requests } from "./requests.js";
 
 /** Accounts asked for at a time. */
 const LOOK = 200;
@@ -30,6 +32,7 @@ export class Drains {
     private readonly log: MessageLog,
     private readonly logger: Logger,
     private readonly archiving: Archiving,
+    private readonly requests: Requests,
   ) {
     registry.listen({
       changed: (before, after) => {
@@ -161,6 +164,7 @@ export class Drains {
       this.archiving,
       this.#given,
       () => this.wake(account),
+      (one) => hasRead(this.requests, one),
     );
     this.#running.set(account.id, drain);
     void this.#run(account, drain);

@@ -1,4 +1,4 @@
-import { type Element, serialize } from "../xml/element.js";
+import { type Element, serialize, xml } from "../xml/element.js";
 import { NS_CLIENT } from "../xmpp/stanza.js";
 import { barrierFor } from "./barrier.js";
 import { StepError } from "./failure.js";
@@ -8,6 +8,7 @@ import { describe, Mailbox, type Received } from "./mailbox.js";
 import type { ScriptTransport } from "./target.js";
 import type { Person } from "./template.js";
 
+const NS_PING = "urn:xmpp:ping";
 const NS_SM = "urn:xmpp:sm:3";
 
 /** One `[Client]` of a running script: its connection and what came over it. */
@@ -167,10 +168,27 @@ export class ScriptClient {
     return { transport: this.#transport, framing: this.#framing };
   }
 
+  /** A question of the server's whether the client is there: any client answers it by itself. XEP-0199 §4.1 */
+  #isPing(element: Element): boolean {
+    const { from, type } = element.attrs;
+    return (
+      element.is("iq") &&
+      type === "get" &&
+      from === domainOf(this.person) &&
+      element.getChild("ping", NS_PING) !== undefined
+    );
+  }
+
+  #answer({ attrs: { id, from } }: Element): void {
+    const answer = xml("iq", { type: "result", id, to: from });
+    this.#opened().transport.write(this.#opened().framing.stanza(serialize(answer, NS_CLIENT)));
+  }
+
   #receive(received: Received): void {
     // XEP-0198 §3: `<failed/>` says that it is not on after all.
     if (received.kind === "element" && received.element.is("failed", NS_SM)) this.#acked = false;
     if (received.kind === "element" && this.#barrier?.isAnswer(received.element)) this.#barrier.done();
+    else if (received.kind === "element" && this.#isPing(received.element)) this.#answer(received.element);
     else this.mailbox.put(received);
   }
 }

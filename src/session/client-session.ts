@@ -77,6 +77,10 @@ export class ClientSession implements Session {
     }
   }
 
+  get acknowledges(): boolean {
+    return this.managed !== undefined;
+  }
+
   get saturated(): boolean {
     return this.managed?.saturated ?? false;
   }
