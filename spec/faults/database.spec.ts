@@ -6,13 +6,15 @@ import { Lock } from "./lock.js";
 import type { Sender } from "./people.js";
 import { DOMAIN, PASSWORD } from "./place.js";
 import { ServerProcess } from "./process.js";
-import { runFaults } from "./run.js";
+import { type Result, runFaults } from "./run.js";
 import { SmallDisk } from "./small-disk.js";
 import { WireConnection } from "./wire-client.js";
 
 /** ms that the database does not take anything: a short while here, ten seconds in `npm run test:faults`. */
 const GONE = Number(process.env.FAULT_MS ?? 1500);
 const SEED = Number(process.env.FAULT_SEED ?? Date.now() % 1_000_000);
+/** How often a process of the database is killed. */
+const KILLS = GONE < 10_000 ? 3 : 20;
 /** ms before and after, in which messages flow. */
 const FLOW = 700;
 /** ms after which nothing that was under way can be acknowledged any more. */
@@ -48,19 +50,12 @@ describe(`A database that takes nothing for ${GONE} ms loses nothing (FAULT_SEED
           before.map(() => 0),
           "acknowledged, but not stored",
         );
-        while (acknowledged(senders).some((count, at) => count === before[at])) {
-          assert(Date.now() - ended < BACK, "not in service again");
-          await pause(20);
-        }
+        await allGoOn(senders, before);
         back = Date.now() - ended;
         await logIn(server);
         await pause(FLOW);
       };
-      const { lost, disordered, unarchived, ...figures } = await runFaults(server, disturb, SEED);
-      console.log(`      ${JSON.stringify({ ...figures, "back after ms": back })}`);
-      assert.deepEqual(lost, [], "acknowledged, but never delivered");
-      assert.deepEqual(disordered, [], "delivered in another order than sent");
-      assert.deepEqual(unarchived, [], "acknowledged, but not in an archive");
+      report(await runFaults(server, disturb, SEED), back);
     } catch (error) {
       console.log(server.lines.slice(-10).join("\n"));
       throw error;
@@ -119,6 +114,30 @@ describe(`A database that takes nothing for ${GONE} ms loses nothing (FAULT_SEED
       });
     });
 
+    it("when its processes are killed", async () => {
+      const url = await database.createDatabase();
+      const server = await ServerProcess.create({ client: "postgres", url });
+      let back = 0;
+      const disturb = async (senders: readonly Sender[]) => {
+        for (let kill = 0; kill < KILLS; kill++) {
+          await pause(FLOW);
+          const before = acknowledged(senders);
+          const killed = Date.now();
+          await database.killOne();
+          await allGoOn(senders, before);
+          back = Math.max(back, Date.now() - killed);
+        }
+      };
+      try {
+        report(await runFaults(server, disturb, SEED), back);
+      } catch (error) {
+        console.log(server.lines.slice(-10).join("\n"));
+        throw error;
+      } finally {
+        await server.remove();
+      }
+    });
+
     it("while its disk is full", async function () {
       const disk = await SmallDisk.create(this, 48, database.person);
       try {
@@ -133,6 +152,22 @@ describe(`A database that takes nothing for ${GONE} ms loses nothing (FAULT_SEED
     });
   });
 });
+
+function report({ lost, disordered, unarchived, ...figures }: Result, back: number): void {
+  console.log(`      ${JSON.stringify({ ...figures, "back after ms": back })}`);
+  assert.deepEqual(lost, [], "acknowledged, but never delivered");
+  assert.deepEqual(disordered, [], "delivered in another order than sent");
+  assert.deepEqual(unarchived, [], "acknowledged, but not in an archive");
+}
+
+/** Resolves when something of each has been acknowledged since. */
+async function allGoOn(senders: readonly Sender[], before: readonly number[]): Promise<void> {
+  const deadline = Date.now() + BACK;
+  while (acknowledged(senders).some((count, at) => count === before[at])) {
+    assert(Date.now() < deadline, "not in service again");
+    await pause(20);
+  }
+}
 
 /** Resolves when nothing has been acknowledged for a while: what was under way is, or will not be. */
 async function standstill(senders: readonly Sender[]): Promise<void> {

@@ -113,6 +113,8 @@ export interface DatabaseServer {
   readonly person: Person;
   /** Ends it at once, in order; its data stay. */
   halt(): Promise<void>;
+  /** Kills one of its processes with SIGKILL, as a system does that has run out of memory. PostgreSQL ends all others then and goes on. */
+  killOne(): Promise<void>;
   /** Starts it again after `halt`. */
   restart(): Promise<void>;
   /** Ends it and removes its data. */
@@ -175,6 +177,14 @@ class Server implements DatabaseServer {
     const gone = once(child, "exit");
     child.kill(this.kind.stop);
     await gone;
+  }
+
+  async killOne(): Promise<void> {
+    await this.ask(async (db) => {
+      const { rows } = await db.raw("select pg_backend_pid() as pid");
+      process.kill(rows[0].pid, "SIGKILL");
+    });
+    await this.#ready();
   }
 
   async stop(): Promise<void> {

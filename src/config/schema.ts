@@ -335,10 +335,10 @@ const storage = section({
   })
     .superRefine(poolHasRoom, always)
     .describe("Connections to a postgres or mysql database."),
-  durability: oneOf("relaxed", "commit")
-    .prefault("relaxed")
+  durability: oneOf("auto", "relaxed", "commit")
+    .prefault("auto")
     .describe(
-      "When a message counts as stored: relaxed once the database has it (it survives the death of the server), commit once the disk has it (it survives the loss of power).",
+      "When a message counts as stored: relaxed once the database has it (it survives the death of Sluice), commit once the disk has it (it survives the loss of power, and the death of a PostgreSQL process). auto is relaxed with sqlite and commit with postgres. With mysql its own innodb_flush_log_at_trx_commit decides.",
     ),
 }).superRefine(urlFitsClient, always);
 export type StorageConfig = z.output<typeof storage>;

@@ -17,6 +17,9 @@ export interface BinderOptions {
   resumeTimeout: number;
 }
 
+/** In the row of a session that waits for its client to come back. */
+const DETACHED = "session/detached";
+
 interface Resumable {
   session: ClientSession;
   hooks: Hooks;
@@ -68,12 +71,23 @@ export class Binder {
       if (!leaving) older.close(new StreamError("conflict"));
       await older.ended;
     }
-    if (this.registry.of(jid).length >= this.options.resourcesPerAccount) {
-      throw new StanzaError("resource-constraint");
-    }
+    await this.#makeRoom(jid);
     const session = new ClientSession(jid, account, anonymous, this.registry.node, hooks, outlet, this.lost);
     this.registry.add(session);
     return session;
+  }
+
+  /**
+   * Nobody is kept out by what is left of himself: the oldest of the sessions that have no connection goes, on whichever node.
+   * @throws StanzaError `resource-constraint`: RFC 6120 §7.6.2.1
+   */
+  async #makeRoom(jid: Jid): Promise<void> {
+    while (this.registry.of(jid).length >= this.options.resourcesPerAccount) {
+      const left = this.registry.of(jid).filter(({ flags }) => flags.has(DETACHED));
+      if (left.length === 0) throw new StanzaError("resource-constraint");
+      const [oldest] = left.sort((one, other) => one.boundAt - other.boundAt);
+      await this.registry.close(oldest, new StreamError("resource-constraint"));
+    }
   }
 
   /** From now on the session's state survives its connection, for a while: XEP-0198 §5. */
@@ -96,6 +110,7 @@ export class Binder {
       clearTimeout(known.timer);
       void this.unbind(session, known.hooks, reason);
     };
+    this.registry.flag(session, DETACHED, true);
     known.timer = setTimeout(() => over("not resumed in time"), managed.resumeTimeout);
     session.onClosedWhileDetached = () => over("ended while it had no connection");
     void this.#announceDetached(session, known.hooks);
@@ -118,6 +133,7 @@ export class Binder {
     if (!known?.session.account.jid.equals(account.jid)) return undefined;
     clearTimeout(known.timer);
     known.session.onClosedWhileDetached = undefined;
+    this.registry.flag(known.session, DETACHED, false);
     return known.session;
   }
 
@@ -139,6 +155,7 @@ export class Binder {
     const managed = session.managed as Managed;
     clearTimeout(known.timer);
     session.onClosedWhileDetached = undefined;
+    this.registry.flag(session, DETACHED, false);
     // The old connection may seem alive (§5): it is told, and what it still brings is not read any more.
     session.supersede();
     // What it brought is stored first, so that the client learns the whole truth and sends nothing twice.

@@ -10,6 +10,16 @@ import type { Storage } from "./types.js";
  */
 export async function openConfiguredStorage(config: Config, log: Logger): Promise<Storage> {
   await makeDataFolder(config.data);
-  const { client, url, pool, durability } = config.storage;
+  const { client, url, pool } = config.storage;
+  const durability = durabilityOf(config.storage);
   return openStorage({ client, file: sqliteFile(config), url, pool, durability }, log);
+}
+
+/**
+ * With SQLite what is in the file survives the death of this process, the only one that uses it. One process of PostgreSQL that is
+ * killed takes with it what others have not had written.
+ */
+function durabilityOf({ client, durability }: Config["storage"]): "relaxed" | "commit" {
+  if (durability !== "auto") return durability;
+  return client === "sqlite" ? "relaxed" : "commit";
 }
