@@ -33,6 +33,11 @@ export default definePlugin<PushOptions>({
     ctx.hook("message:kept", ({ account, stanza }) => {
       void notifier.tellAll(account, stanza);
     });
+    // A phone whose session is over misses what another client gets until it fetches that from the archive.
+    ctx.hook("stanza:deliver", ({ account, stanza }) => {
+      if (stanza.kind === "message" && registrations.mayHave(account))
+        void notifier.tellAbsent(account, stanza);
+    });
     // A session whose client may be asleep gets the message in its place among others; its service is told besides.
     const toSleeper = (session: Session, messages: readonly Stanza[]) =>
       notifier.tell(session.account, registrations.of(session), messages);

@@ -1,9 +1,17 @@
-import { type Account, type PluginContext, type Stanza, StanzaError } from "../../src/plugin/api.js";
+import {
+  type Account,
+  isReceptive,
+  type Jid,
+  type PluginContext,
+  type Stanza,
+  StanzaError,
+} from "../../src/plugin/api.js";
 import { type News, newsOf } from "./news.js";
 import { notification, type Summary } from "./notification.js";
 import type { PushOptions } from "./options.js";
-import type { Registrations } from "./registrations.js";
+import { flagOf, type Registrations } from "./registrations.js";
 
+const NS_HINTS = "urn:xmpp:hints";
 /** Accounts and services of which something is remembered at the most; beyond them the one is forgotten that is oldest. */
 const REMEMBERED_MAX = 10_000;
 
@@ -47,6 +55,24 @@ export class Notifier {
       this.tell(account, registered.keys(), [message]);
     } catch (error) {
       this.ctx.log.warn({ err: error, account: account.jid.text }, "services to notify could not be found");
+    }
+  }
+
+  /**
+   * Tells those services of an account whose clients have no session now, although others have one and get the message. Where
+   * none has, it is kept: `tellAll`.
+   */
+  async tellAbsent(jid: Jid, message: Stanza): Promise<void> {
+    // Nothing of it waits for anybody: XEP-0334 §4.2
+    if (message.getChild("no-store", NS_HINTS)) return;
+    try {
+      const registered = await this.registrations.listOf(jid);
+      const rows = this.ctx.sessions.of(jid);
+      const isAbsent = (key: string) => !rows.some(({ flags }) => flags.has(flagOf(key)));
+      const account = registered.size > 0 && rows.some(isReceptive) && (await this.ctx.account(jid));
+      if (account) this.tell(account, [...registered.keys()].filter(isAbsent), [message]);
+    } catch (error) {
+      this.ctx.log.warn({ err: error, account: jid.bareText }, "services to notify could not be found");
     }
   }
 

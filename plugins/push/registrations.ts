@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+import { LRUCache } from "lru-cache";
 import {
   type Account,
   detached,
@@ -17,7 +19,7 @@ const NODE_MAX = 1024;
 const FORM_MAX = 8192;
 /** Accounts whose services are remembered, and ms: what another node changes is seen after that. */
 const KNOWN_MAX = 10_000;
-const KNOWN_FOR = 10_000;
+const KNOWN_FOR = 60_000;
 
 /** Where to publish, and with which options. */
 export interface Registration {
@@ -31,11 +33,15 @@ export interface Registration {
 
 export type Registered = ReadonlyMap<string, Registration>;
 
+const NONE: Registered = new Map();
+
 /** The services that each account has told to be notified of its messages: XEP-0357 §5, §6. */
 export class Registrations {
   readonly #store;
   /** By account id, oldest first. */
   readonly #known = new Map<number, { registered: Registered; until: number }>();
+  /** Bare JIDs of accounts that have none. */
+  readonly #without = new LRUCache<string, true>({ max: KNOWN_MAX, ttl: KNOWN_FOR });
   /** What each session has registered itself. */
   readonly #ofSession = new WeakMap<Session, Set<string>>();
 
@@ -51,6 +57,7 @@ export class Registrations {
   /** Another node has changed what an account has. */
   forget(accountId: number): void {
     this.#known.delete(accountId);
+    this.#without.clear();
   }
 
   async enable(jid: Jid, session: Session | undefined, made: Registration): Promise<void> {
@@ -64,6 +71,8 @@ export class Registrations {
     if (!session) return;
     const keys = this.#ofSession.get(session) ?? new Set();
     this.#ofSession.set(session, keys.add(key));
+    // All nodes see it in the session's row.
+    this.ctx.sessions.flag(session, flagOf(key), true);
   }
 
   /** @param which without node: all of the service. @returns whether there was one. */
@@ -82,6 +91,19 @@ export class Registrations {
 
   remove(account: Account, key: string): Promise<void> {
     return this.#change(account, () => this.#store.set(account, key, undefined));
+  }
+
+  /** False when the account is known to have none: this is asked for each message. */
+  mayHave(jid: Jid): boolean {
+    return !this.#without.has(jid.bareText);
+  }
+
+  /** All of an account of this domain, by key; none where there is no such account. */
+  async listOf(jid: Jid): Promise<Registered> {
+    const account = await this.ctx.account(jid);
+    const registered = account ? await this.list(account) : NONE;
+    if (registered.size === 0) this.#without.set(jid.bareText, true);
+    return registered;
   }
 
   /** All of an account, by key. A promise only where the database has to be asked. */
@@ -128,6 +150,7 @@ export class Registrations {
         return await work();
       } finally {
         this.#known.delete(account.id);
+        this.#without.delete(account.jid.bareText);
         this.changed(account.id);
       }
     });
@@ -146,6 +169,11 @@ export class Registrations {
       return;
     }
   }
+}
+
+/** That a session has registered a service: short, since all nodes keep it. */
+export function flagOf(key: string): string {
+  return `push/${createHash("sha256").update(key).digest("base64url").slice(0, 12)}`;
 }
 
 /** §5: one for each address and node. */

@@ -20,6 +20,7 @@ export { count, duration, listOf, section, size, text } from "../config/values.j
 export type { HookFunction, HookMap, HookPoint, Verdict } from "../hooks.js";
 export type { Logger } from "../log.js";
 export type { Receipt, Resource, Session, Sessions, Valve } from "../session/session.js";
+export { isReceptive } from "../session/session.js";
 export type {
   Account,
   ArchivedMessage,
