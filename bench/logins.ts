@@ -1,0 +1,68 @@
+/**
+ * `node dist/bench/logins.js`: what a login costs in a cluster of two, on the node that it comes to and on the other one, which has to
+ * know of it; and what the session then takes of either's memory. Needs what `services.js` prints.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { accounts, connectAll } from "./load/login.js";
+import { sluiceClusters } from "./peers/sluice-cluster.js";
+import { cpuMicros, residentKb } from "./process-tree.js";
+
+/** Logins before the first reading. */
+const WARM = 300;
+const LOGINS = Number(process.argv[2] ?? 2000);
+/** ms for the other node to have heard of all, and for garbage to go. */
+const SETTLE = 3000;
+
+interface Reading {
+  /** Of each node, in µs. */
+  cpu: number[];
+  /** Of each node, in KiB. */
+  memory: number[];
+}
+
+console.log(
+  `| cluster | login, µs CPU | of it the other node | end, µs CPU | of it the other node | KB a session | on the other node |
+| ------- | ------------: | -------------------: | ----------: | -------------------: | -----------: | ----------------: |`,
+);
+for (const peer of sluiceClusters) {
+  if ((await peer.available()) === undefined) {
+    console.log(`!! ${peer.name} is left out: ${peer.install}`);
+    continue;
+  }
+  const all = accounts(WARM + LOGINS);
+  const server = await peer.start(all, { archive: false, collect: true });
+  try {
+    // All of them on the first node.
+    const target = { host: "127.0.0.1", port: server.port, protocol: "xmpp", domain: "localhost" } as const;
+    const warm = await connectAll(all.slice(0, WARM), target);
+    const before = await read(server.pids());
+    const clients = await connectAll(all.slice(WARM), target);
+    const during = await read(server.pids());
+    for (const client of clients) client.close();
+    const after = await read(server.pids());
+    for (const client of warm) client.close();
+    const [login, loginThere] = costs(before.cpu, during.cpu);
+    const [end, endThere] = costs(during.cpu, after.cpu);
+    const [own, there] = costs(before.memory, during.memory);
+    const cells = [login + loginThere, loginThere, end + endThere, endThere].map((micros) =>
+      micros.toFixed(0),
+    );
+    console.log(`| ${[peer.name, ...cells, own.toFixed(1), there.toFixed(1)].join(" | ")} |`);
+  } finally {
+    await server.stop();
+  }
+}
+
+async function read(pids: readonly number[]): Promise<Reading> {
+  await sleep(SETTLE);
+  const cpu = pids.map((pid) => cpuMicros([pid]));
+  for (const pid of pids) process.kill(pid, "SIGUSR2");
+  await sleep(SETTLE);
+  return { cpu, memory: pids.map((pid) => residentKb([pid])) };
+}
+
+/** Of one login, on its own node and on the other one; 0 where there is none. */
+function costs(before: readonly number[], after: readonly number[]): [number, number] {
+  const [own, other] = after.map((value, node) => (value - before[node]) / LOGINS);
+  return [own, other ?? 0];
+}
