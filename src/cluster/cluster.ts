@@ -242,6 +242,11 @@ export class Cluster implements Nodes {
     return this.#members.alive;
   }
 
+  /** The broker cannot be reached, and so nobody else. */
+  get isCutOff(): boolean {
+    return this.#members.adapter === "down";
+  }
+
   send(resource: Resource, stanza: Stanza, receipt?: Receipt): void {
     const peer = this.#members.get(resource.node);
     if (!peer || peer.link.overfull) {

@@ -35,7 +35,7 @@ export class Questions {
       const timer = setTimeout(
         () => this.refused(node, number, `the node ${node} did not answer in time`),
         deadline,
-      );
+      ).unref();
       this.#open.set(number, { node, timer, resolve, reject });
       put(number);
     });

@@ -1,26 +1,44 @@
+import { atMost } from "../at-most.js";
 import type { Hooks } from "../hooks.js";
 import type { Binder } from "../session/binder.js";
 import type { ClientSession, Outlet } from "../session/client-session.js";
 import type { Luggage } from "../session/handover.js";
 import type { ManagedOptions, ManagedOutlet } from "../session/managed.js";
 import type { Account } from "../storage/types.js";
+import { StreamError } from "../xmpp/errors.js";
 import { Jid } from "../xmpp/jid.js";
 import type { Cluster } from "./cluster.js";
 
-/** ms for a node to hand a session over. */
-const DEADLINE = 5000;
+/** ms that a client waits for a node to hand its session over. */
+const PATIENCE = 5000;
+/** ms that this node does, unless the other is gone before: what was given away must not get lost on its way. */
+const DEADLINE = 24 * 3600 * 1000;
 
 type Request = [id: string, account: string, h: number];
 type Answer = Luggage | { tooHigh: number } | null;
+type Found = ClientSession | { tooHigh: number } | undefined;
+
+/** A session that others were asked for. */
+interface Wanted {
+  coming: Promise<Found>;
+  /** Connections of its client that wait for it. */
+  waiting: number;
+}
 
 /** A client may resume its session on any node: XEP-0198 §5. */
 export class Resumption {
+  readonly #wanted = new Map<string, Wanted>();
+
   constructor(
     private readonly cluster: Cluster,
     private readonly binder: Binder,
+    private readonly patience = PATIENCE,
   ) {
     cluster.answers("resume", async (payload, node) => {
       const [id, account, h] = payload as Request;
+      // It may be on its way to here.
+      const wanted = this.#wanted.get(nameOf(id, account));
+      if (wanted) await atMost(wanted.coming, this.patience);
       const luggage = await binder.giveAway(id, Jid.parse(account), h, node, cluster);
       // What the client has just acknowledged must not be found in the store where it is now.
       await cluster.flushedHere();
@@ -32,6 +50,7 @@ export class Resumption {
    * Asks all others for a session that is not here.
    * @returns the session, on this node from now on and without a stream yet; what the client is to be told when it acknowledges too much;
    *   undefined when nobody has it
+   * @throws StreamError when somebody may have it who does not answer: its client is to come again
    */
   async fetch(
     id: string,
@@ -40,7 +59,40 @@ export class Resumption {
     hooks: Hooks,
     outlet: Outlet & ManagedOutlet,
     options: ManagedOptions,
-  ): Promise<ClientSession | { tooHigh: number } | undefined> {
+  ): Promise<Found> {
+    const name = nameOf(id, account.jid.text);
+    const wanted = this.#wanted.get(name) ?? { coming: Promise.resolve(undefined), waiting: 0 };
+    wanted.waiting += 1;
+    if (!this.#wanted.has(name)) {
+      this.#wanted.set(name, wanted);
+      wanted.coming = this.#bring(wanted, id, account, h, hooks, outlet, options).finally(() =>
+        this.#wanted.delete(name),
+      );
+    }
+    let found: Found | "nothing yet" = "nothing yet";
+    try {
+      const coming = wanted.coming.then((one) => {
+        found = one;
+      });
+      await atMost(coming, this.patience);
+    } finally {
+      wanted.waiting -= 1;
+    }
+    if (found !== "nothing yet") return found;
+    // While the broker is away those who are here go on: the client may log in anew.
+    if (this.cluster.isCutOff) return undefined;
+    throw new StreamError("remote-connection-failed", "the node of your session does not answer; try again");
+  }
+
+  async #bring(
+    wanted: Wanted,
+    id: string,
+    account: Account,
+    h: number,
+    hooks: Hooks,
+    outlet: Outlet & ManagedOutlet,
+    options: ManagedOptions,
+  ): Promise<Found> {
     const request: Request = [id, account.jid.text, h];
     const others = this.cluster.alive.filter((node) => node !== this.cluster.self);
     const found = await firstOf(
@@ -50,9 +102,15 @@ export class Resumption {
       }),
     );
     if (!found || "tooHigh" in found.answer) return found?.answer as { tooHigh: number } | undefined;
-    return this.binder.takeIn(found.answer, id, account, found.node, hooks, outlet, options, this.cluster);
+    const { answer, node } = found;
+    const session = await this.binder.takeIn(answer, id, account, node, hooks, outlet, options, this.cluster);
+    // Its client has not waited: it may come back once more.
+    if (session && wanted.waiting === 0) this.binder.hibernate(session);
+    return session;
   }
 }
+
+const nameOf = (id: string, account: string) => `${account} ${id}`;
 
 /** The first that is something; undefined when none is. A node that does not answer has nothing. */
 function firstOf<T>(all: Promise<T | undefined>[]): Promise<T | undefined> {

@@ -161,7 +161,8 @@ export class Binder {
     // What it brought is stored first, so that the client learns the whole truth and sends nothing twice.
     await managed.handled.caughtUp();
     await this.registry.nodes.settled();
-    if (this.#resumable.get(id) !== known) return undefined;
+    // It may have ended meanwhile, or its client have come back here.
+    if (this.#resumable.get(id) !== known || !session.detached) return undefined;
     if (!managed.acknowledge(h)) {
       void this.unbind(session, hooks, "acknowledged too much");
       return { tooHigh: managed.unacked.sent };
@@ -184,7 +185,10 @@ export class Binder {
     return boundAt;
   }
 
-  /** A session that another node has given away goes on here. */
+  /**
+   * A session that another node has given away goes on here.
+   * @returns undefined when its client has meanwhile begun anew under the same address: then it is over
+   */
   async takeIn(
     luggage: Luggage,
     id: string,
@@ -194,9 +198,13 @@ export class Binder {
     outlet: Outlet & ManagedOutlet,
     options: ManagedOptions,
     desk: ReceiptDesk,
-  ): Promise<ClientSession> {
+  ): Promise<ClientSession | undefined> {
     const { node } = this.registry;
     const session = unpack(luggage, id, account, from, node, hooks, outlet, options, this.lost, desk);
+    if (this.registry.get(session.jid)?.session) {
+      session.end();
+      return undefined;
+    }
     const arrived = hooks.fire("session:arrived", { session, notes: luggage.notes });
     if (arrived instanceof Promise) await arrived;
     this.registry.withdrawn(session.jid, from);
