@@ -364,6 +364,22 @@ describe("the cluster adapter over RabbitMQ", () => {
       assert.deepEqual(heard, numbers(10));
     });
 
+    it("has a mailbox read by one at a time, so that nobody is handed what comes later first", async () => {
+      for (const queueType of ["classic", "quorum"]) {
+        const { heard, receive } = listener();
+        const a = await start(`a ${queueType}`, receive, { queueType });
+        const model = await connect(url);
+        const channel = await model.createChannel();
+        const others: unknown[] = [];
+        await channel.consume(new Names(prefix).mailbox(`a ${queueType}`), (message) => others.push(message));
+        for (const one of numbers(20)) await a.send(`a ${queueType}`, "k", Buffer.from(one));
+        await until(() => heard.length === 20);
+        await model.close();
+        assert.deepEqual(others, []);
+        assert.deepEqual(heard, numbers(20));
+      }
+    });
+
     it("refuses a second node of the same name", async () => {
       const a = await start("a");
       await assert.rejects(start("a"), /there already/);

@@ -8,9 +8,21 @@ import type { RabbitOptions } from "./options.js";
 const LOOK = 10;
 const LEAST_OFTEN = 250;
 
+/** Since RabbitMQ 4.0 a quorum queue throws away what was handed out twenty times, be it only to look at it. */
+const UNLIMITED = { "x-delivery-limit": 2 ** 31 - 1 };
+
+/**
+ * Whoever comes next is handed something only when what the one before had is back in its place: without that it might be
+ * given later messages first. That a queue has no consumers does not tell: so says a quorum queue that has no leader, too.
+ */
+const IN_ORDER = { "x-single-active-consumer": true };
+
+/** Since RabbitMQ 4.3 what a consumer had comes back only after this time (ms) when its broker is gone; by default a minute. */
+const SOON = { "x-consumer-disconnected-timeout": 1000 };
+
 const typed = ({ queueType }: RabbitOptions, more: object = {}) => ({
   durable: true,
-  arguments: { "x-queue-type": queueType, ...more },
+  arguments: { "x-queue-type": queueType, ...(queueType === "quorum" && UNLIMITED), ...more },
 });
 
 /** What the nodes share. @param note is told of what is there already and has other settings */
@@ -44,7 +56,8 @@ export async function makeMailbox(
 ): Promise<void> {
   const queue = names.mailbox(node);
   await link.ask(async (channel) => {
-    await channel.assertQueue(queue, typed(options));
+    const more = { ...IN_ORDER, ...(options.queueType === "quorum" && SOON) };
+    await channel.assertQueue(queue, typed(options, more));
     await channel.bindQueue(queue, names.nodes, names.routingKey(node));
     await channel.bindQueue(queue, names.all, "");
   });
