@@ -77,6 +77,14 @@ export class Line {
     return this.#link;
   }
 
+  /**
+   * The broker confirms or takes something no more. Where a quorum queue has lost its leader, a channel may go on asking that
+   * one until it is back, and a new channel does not. A broker that takes nothing at all says so itself.
+   */
+  doubt(why: Error): void {
+    if (!this.#blocked) this.#link?.lose(why);
+  }
+
   /** From now on it counts as down; what is done over it may come to its end. */
   bar(why: Error): void {
     this.#barred = why;

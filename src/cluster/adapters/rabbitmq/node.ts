@@ -40,7 +40,7 @@ export class RabbitNode {
       (link) => this.#prepare(link),
       (now, why) => this.#tell(now, why),
     );
-    this.#outbox = new Outbox(options);
+    this.#outbox = new Outbox(options, (why) => this.#line.doubt(why));
     this.#deadLetters = new DeadLetters(this.#line, this.#outbox, this.#names, options);
     this.#lanes = new Lanes(options, receive, this.#buryFor(self));
     this.#mailbox = new Mailbox({

@@ -19,20 +19,32 @@ export interface Sending {
   persistent: boolean;
 }
 
+/** ms for which a new channel may refuse what is sent. */
+const REFUSING = 1000;
+/** ms between two looks for what waits too long. */
+const WATCH = 500;
+
 /** What was published and is not confirmed yet. */
 export class Outbox {
   readonly #sent = new Map<string, Sent>();
   #bytes = 0;
   #count = 0;
   #channel: ConfirmChannel | undefined;
+  /** ms since 1970 */
+  #usedSince = 0;
   #watch: NodeJS.Timeout | undefined;
   #flushing: (() => void)[] = [];
 
-  constructor(private readonly options: RabbitOptions) {}
+  /** @param doubt is told when the broker answers, but not as it should, and a new channel may help */
+  constructor(
+    private readonly options: RabbitOptions,
+    private readonly doubt: (why: Error) => void,
+  ) {}
 
   /** From now on it is published here. What was published on another channel has been answered, or its channel has ended. */
   use(channel: ConfirmChannel): void {
     this.#channel = channel;
+    this.#usedSince = Date.now();
     channel.on("return", (message) => this.#returned(message));
     channel.once("close", () => {
       if (this.#channel === channel) this.#channel = undefined;
@@ -63,7 +75,7 @@ export class Outbox {
         reject,
       });
       this.#bytes += content.length;
-      this.#watch ??= setInterval(() => this.#giveUp(), this.options.sendTimeout / 4).unref();
+      this.#watch ??= setInterval(() => this.#look(), Math.min(WATCH, this.options.sendTimeout / 4)).unref();
     });
   }
 
@@ -86,8 +98,12 @@ export class Outbox {
     if (!sent) return;
     this.#sent.delete(messageId);
     this.#bytes -= sent.bytes;
-    if (error) sent.reject(error);
-    else if (sent.returned) sent.reject(new Error("there is no such node"));
+    if (error) {
+      // While there is no leader at all a new channel refuses it, too.
+      const patience = Math.min(REFUSING, 1000 * this.options.heartbeat);
+      if (Date.now() - this.#usedSince >= patience) this.doubt(error);
+      sent.reject(error);
+    } else if (sent.returned) sent.reject(new Error("there is no such node"));
     else sent.resolve();
     if (this.#sent.size > 0) return;
     clearInterval(this.#watch);
@@ -98,11 +114,15 @@ export class Outbox {
   }
 
   /** Whoever waits too long is told; it counts on until the broker has answered. */
-  #giveUp(): void {
-    const before = Date.now() - this.options.sendTimeout;
+  #look(): void {
+    const { sendTimeout, heartbeat } = this.options;
+    const now = Date.now();
+    const [oldest] = this.#sent.values();
+    if (oldest && now - oldest.at >= 1000 * heartbeat)
+      this.doubt(new Error(`the broker has not confirmed within ${heartbeat} s`));
     for (const { at, reject } of this.#sent.values()) {
-      if (at > before) break;
-      reject(new Error(`the broker has not confirmed within ${this.options.sendTimeout} ms`));
+      if (now - at < sendTimeout) break;
+      reject(new Error(`the broker has not confirmed within ${sendTimeout} ms`));
     }
   }
 }
