@@ -33,7 +33,9 @@ describe("the cluster adapter over Kafka", () => {
 
   function make(prefix: string, options: object = {}, log = silentLog): KafkaAdapter {
     const quick = { brokers, prefix, inFlight: 16, retryDelay: 5, commitInterval: 10, maxBackoff: 500 };
-    return adapter.create(adapter.options.parse({ ...quick, ...options }), log) as KafkaAdapter;
+    // As docs/cluster.md says it for those who have three.
+    const copies = brokers.length < 3 ? {} : { replicationFactor: 3, minInSync: 2 };
+    return adapter.create(adapter.options.parse({ ...quick, ...copies, ...options }), log) as KafkaAdapter;
   }
 
   async function asAdmin<T>(work: (admin: ReturnType<Kafka["admin"]>) => Promise<T>): Promise<T> {
@@ -350,6 +352,19 @@ describe("the cluster adapter over Kafka", () => {
       if (!broker) this.skip();
       const options = { brokers: [broker.secure.address], tls: true, startTimeout: 300 };
       await assert.rejects(make(prefix, options).start("a", nothing, ignore), /self-signed|certificate/);
+    });
+
+    it("goes to another broker of its list when one is away", async () => {
+      const away = "127.0.0.1:1";
+      for (const list of [
+        [away, ...brokers],
+        [...brokers, away],
+      ]) {
+        const { heard, receive } = listener();
+        const a = await start(`a ${list}`, receive, { brokers: list });
+        await a.send(`a ${list}`, "k", Buffer.from("hello"));
+        await until(() => heard.length > 0);
+      }
     });
 
     it("fails to start without a broker", async () => {

@@ -7,13 +7,18 @@ const FIRST_BACKOFF = 50;
 /** A link that is opened when it is needed, and anew when it was lost. */
 export class Client {
   #link: Promise<Link> | undefined;
+  /** Which of the brokers is asked for the others. */
+  #turn: number;
   readonly #closing = new AbortController();
 
   constructor(
     private readonly options: KafkaOptions,
     private readonly anchor: { topic: string; config: TopicConfig },
     private readonly note: Note,
-  ) {}
+  ) {
+    // Nodes are to spread over the brokers.
+    this.#turn = Math.floor(Math.random() * options.brokers.length);
+  }
 
   /** Aborted when it is closed. */
   get closed(): AbortSignal {
@@ -63,12 +68,19 @@ export class Client {
   }
 
   async #open(): Promise<Link> {
+    const { brokers } = this.options;
     try {
-      const link = await Link.open(this.options, this.anchor, this.note);
+      const link = await Link.open(
+        brokers[this.#turn % brokers.length],
+        this.options,
+        this.anchor,
+        this.note,
+      );
       if (this.#closing.signal.aborted) link.close();
       return link;
     } catch (error) {
       this.#link = undefined;
+      this.#turn += 1;
       throw error;
     }
   }

@@ -56,14 +56,7 @@ export class Committer {
   async #commit(): Promise<void> {
     const { position } = this.progress;
     if (position === this.#committed) return;
-    await this.client.run(async (link) => {
-      try {
-        await link.commit(this.topic, position);
-      } catch (error) {
-        link.forget(this.topic);
-        throw error;
-      }
-    });
+    await this.client.run((link) => link.commit(this.topic, position));
     this.#committed = position;
   }
 }

@@ -70,8 +70,12 @@ export class Link {
     private readonly sockets: Sockets,
   ) {}
 
-  /** @param anchor a topic that is there for good (it is made when it is missing): by it the brokers are found. */
+  /**
+   * @param seed the broker that names the others: the library tries no second one when nothing is tried again
+   * @param anchor a topic that is there for good (it is made when it is missing): by it the brokers are found.
+   */
   static async open(
+    seed: string,
     options: KafkaOptions,
     anchor: { topic: string; config: TopicConfig },
     note: Note,
@@ -84,7 +88,7 @@ export class Link {
       // Who uses the link knows better when to try again.
       retry: { retries: 0, initialRetryTime: 50 },
       socketFactory: (to) => sockets.open(to),
-      brokers: options.brokers,
+      brokers: [seed],
       ssl: tls,
       sasl: sasl && { ...sasl },
       clientId: options.clientId,
@@ -197,14 +201,15 @@ export class Link {
     session?: ProducerSession,
     firstSequence = 0,
   ): Promise<number> {
-    const leader = await this.#leader(topic);
-    const { topics } = await leader.produce({
-      topicData: [{ topic, partitions: [{ partition: 0, firstSequence, messages: [...messages] }] }],
-      ...session,
-      acks: ALL_REPLICAS,
-      timeout: this.options.requestTimeout,
-      compression: this.options.compression === "gzip" ? GZIP : 0,
-    });
+    const { topics } = await this.#atLeader(topic, (leader) =>
+      leader.produce({
+        topicData: [{ topic, partitions: [{ partition: 0, firstSequence, messages: [...messages] }] }],
+        ...session,
+        acks: ALL_REPLICAS,
+        timeout: this.options.requestTimeout,
+        compression: this.options.compression === "gzip" ? GZIP : 0,
+      }),
+    );
     return Number(topics[0].partitions[0].baseOffset);
   }
 
@@ -214,14 +219,17 @@ export class Link {
    * @returns them, and the offset behind the last that can be had
    */
   async fetch(topic: string, offset: number, wait: number): Promise<{ records: KafkaRecord[]; end: number }> {
-    const leader = await this.#leader(topic);
-    const { responses } = await leader.fetch({
-      maxWaitTime: wait,
-      minBytes: 1,
-      maxBytes: FETCH_BYTES,
-      isolationLevel: READ_UNCOMMITTED,
-      topics: [{ topic, partitions: [{ partition: 0, fetchOffset: String(offset), maxBytes: FETCH_BYTES }] }],
-    });
+    const { responses } = await this.#atLeader(topic, (leader) =>
+      leader.fetch({
+        maxWaitTime: wait,
+        minBytes: 1,
+        maxBytes: FETCH_BYTES,
+        isolationLevel: READ_UNCOMMITTED,
+        topics: [
+          { topic, partitions: [{ partition: 0, fetchOffset: String(offset), maxBytes: FETCH_BYTES }] },
+        ],
+      }),
+    );
     const [{ highWatermark, messages }] = responses[0].partitions;
     const records: KafkaRecord[] = [];
     for (const message of messages) {
@@ -250,49 +258,69 @@ export class Link {
   }
 
   async #offset(topic: string, timestamp: number): Promise<number> {
-    const leader = await this.#leader(topic);
-    const { responses } = await leader.listOffsets({
-      isolationLevel: READ_UNCOMMITTED,
-      topics: [{ topic, partitions: [{ partition: 0, timestamp }] }],
-    });
+    const { responses } = await this.#atLeader(topic, (leader) =>
+      leader.listOffsets({
+        isolationLevel: READ_UNCOMMITTED,
+        topics: [{ topic, partitions: [{ partition: 0, timestamp }] }],
+      }),
+    );
     return Number(responses[0].partitions[0].offset);
   }
 
   /** Lets the broker delete what comes before an offset. */
   async trim(topic: string, offset: number): Promise<void> {
-    const leader = await this.#leader(topic);
-    await leader.deleteRecords({
-      topics: [{ topic, partitions: [{ partition: 0, offset: String(offset) }] }],
-    });
+    const topics = [{ topic, partitions: [{ partition: 0, offset: String(offset) }] }];
+    await this.#atLeader(topic, (leader) => leader.deleteRecords({ topics }));
   }
 
   /** Notes how far a topic was read, under a group of the same name that has no members. */
   async commit(topic: string, offset: number): Promise<void> {
-    const coordinator = await this.#coordinator(topic);
-    await coordinator.offsetCommit({
-      groupId: topic,
-      groupGenerationId: -1,
-      memberId: "",
-      retentionTime: -1,
-      topics: [{ topic, partitions: [{ partition: 0, offset: String(offset) }] }],
-    });
+    await this.#atCoordinator(topic, (coordinator) =>
+      coordinator.offsetCommit({
+        groupId: topic,
+        groupGenerationId: -1,
+        memberId: "",
+        retentionTime: -1,
+        topics: [{ topic, partitions: [{ partition: 0, offset: String(offset) }] }],
+      }),
+    );
   }
 
   /** What was noted last; 0 when nothing was. */
   async committed(topic: string): Promise<number> {
-    const coordinator = await this.#coordinator(topic);
-    const { responses } = await coordinator.offsetFetch({
-      groupId: topic,
-      topics: [{ topic, partitions: [{ partition: 0 }] }],
-    });
+    const { responses } = await this.#atCoordinator(topic, (coordinator) =>
+      coordinator.offsetFetch({ groupId: topic, topics: [{ topic, partitions: [{ partition: 0 }] }] }),
+    );
     return Math.max(0, Number(responses[0]?.partitions[0]?.offset ?? 0));
   }
 
   async forgetCommitted(topic: string): Promise<void> {
-    const { results } = await (await this.#coordinator(topic)).deleteGroups([topic]);
+    await this.#atCoordinator(topic, async (coordinator) => {
+      const { results } = await coordinator.deleteGroups([topic]);
+      const [{ error }] = results;
+      if (error && answerOf(error) !== "GROUP_ID_NOT_FOUND") throw error;
+    });
     this.forget(topic);
-    const [{ error }] = results;
-    if (error && answerOf(error) !== "GROUP_ID_NOT_FOUND") throw error;
+  }
+
+  /** Asks who leads the topic. That broker may have handed it on and still be there, so whoever refuses is looked up anew. */
+  async #atLeader<T>(topic: string, ask: (leader: Broker) => Promise<T>): Promise<T> {
+    try {
+      return await ask(await this.#leader(topic));
+    } catch (error) {
+      this.#leaders.delete(topic);
+      throw error;
+    }
+  }
+
+  /** The same of who keeps what is noted of a group. */
+  async #atCoordinator<T>(group: string, ask: (coordinator: Broker) => Promise<T>): Promise<T> {
+    try {
+      return await ask(await this.#coordinator(group));
+    } catch (error) {
+      this.#coordinators.delete(group);
+      throw error;
+    }
   }
 
   async #leader(topic: string): Promise<Broker> {

@@ -118,14 +118,9 @@ export class Outbox {
         this.#session = await link.newSession();
         this.#sequence = 0;
       }
-      try {
-        const offset = await link.produce(this.topic, records, this.#session, this.#sequence);
-        this.#sequence += records.length;
-        return offset;
-      } catch (error) {
-        link.forget(this.topic);
-        throw error;
-      }
+      const offset = await link.produce(this.topic, records, this.#session, this.#sequence);
+      this.#sequence += records.length;
+      return offset;
     });
   }
 }

@@ -80,7 +80,6 @@ export class Reader {
     try {
       return await link.fetch(this.topic, this.#offset, LONG_POLL);
     } catch (error) {
-      link.forget(this.topic);
       if (answerOf(error) !== "OFFSET_OUT_OF_RANGE") throw error;
       // Older records were deleted while the node was cut off, or the broker has lost the latest.
       const [beginning, end] = [await link.beginningOf(this.topic), await link.endOf(this.topic)];
