@@ -201,13 +201,15 @@ export class Link {
     session?: ProducerSession,
     firstSequence = 0,
   ): Promise<number> {
+    // What has no content, as a mark, is to be as small as it is.
+    const compresses = this.options.compression === "gzip" && messages.some(({ value }) => value !== null);
     const { topics } = await this.#atLeader(topic, (leader) =>
       leader.produce({
         topicData: [{ topic, partitions: [{ partition: 0, firstSequence, messages: [...messages] }] }],
         ...session,
         acks: ALL_REPLICAS,
         timeout: this.options.requestTimeout,
-        compression: this.options.compression === "gzip" ? GZIP : 0,
+        compression: compresses ? GZIP : 0,
       }),
     );
     return Number(topics[0].partitions[0].baseOffset);

@@ -1,12 +1,18 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { Client } from "./client.js";
-import { answerOf, type Link, type TopicConfig } from "./link.js";
+import { answerOf, type Link, type NewRecord, type TopicConfig } from "./link.js";
 import type { KafkaOptions } from "./options.js";
 
 /** ms */
 const LOOK_AGAIN = 10;
 /** ms that it may take until every broker has heard of a topic. */
 export const NEWS_TIME = 500;
+
+/** Bytes of a batch. One with the smallest message has 85, with the mark 68. */
+const CLOSED = 76;
+/** What is no message: with nothing in it, and as large as one. */
+const MARK: NewRecord = { key: null, value: null, headers: {} };
+const TRIAL: NewRecord = { ...MARK, value: Buffer.alloc(32) };
 
 export type TopicKind = "mailbox" | "broadcast" | "ledger";
 
@@ -52,9 +58,10 @@ export function isThere(client: Client, topic: string, until?: AbortSignal): Pro
 }
 
 /**
- * Closes a mailbox: from now on the broker takes nothing for it, and it can still be read. A bound on the size of batches
- * does that. It takes a moment to be in force, so a mark is sent until it is refused: what was sent before that is there.
- * @returns the offset behind the last message; undefined when there is no such mailbox
+ * Closes a mailbox: from now on the broker takes no message for it, and it can still be read. A bound on the size of batches
+ * does that. It takes a moment to be in force, so something is sent until it is refused. What the broker had taken by then may
+ * still be on its way to the other replicas, and cannot be read before it is there: the mark behind it is confirmed after it.
+ * @returns the offset of the mark; undefined when there is no such mailbox
  */
 export function closeMailbox(
   client: Client,
@@ -62,18 +69,18 @@ export function closeMailbox(
   options: KafkaOptions,
   until: AbortSignal,
 ): Promise<number | undefined> {
-  const closed = { ...configOf("mailbox", options), "max.message.bytes": "0" };
+  const closed = { ...configOf("mailbox", options), "max.message.bytes": String(CLOSED) };
   return client.persist(async (link) => {
     if (!(await link.hasTopic(topic))) return undefined;
     await link.configureTopic(topic, closed);
     while (await takesMore(link, topic)) await wait(LOOK_AGAIN);
-    return (await link.hasTopic(topic)) ? link.endOf(topic) : undefined;
+    return (await link.hasTopic(topic)) ? link.produce(topic, [MARK]) : undefined;
   }, until);
 }
 
 async function takesMore(link: Link, topic: string): Promise<boolean> {
   try {
-    await link.produce(topic, [{ key: null, value: null, headers: {} }]);
+    await link.produce(topic, [TRIAL]);
     return true;
   } catch (error) {
     if (["MESSAGE_TOO_LARGE", "UNKNOWN_TOPIC_OR_PARTITION"].includes(answerOf(error) ?? "")) return false;
