@@ -94,13 +94,17 @@ export class Server {
     adapter?: ClusterAdapter,
     sources?: readonly SocketSource[],
   ): Promise<Server> {
-    const server = new Server(loaded.config, log, sources);
-    try {
-      await server.#start(loaded, adapter);
-      return server;
-    } catch (error) {
-      await server.stop();
-      throw error;
+    for (;;) {
+      const server = new Server(loaded.config, log, sources);
+      try {
+        await server.#start(loaded, adapter);
+        return server;
+      } catch (error) {
+        await server.stop();
+        // A given adapter is started once.
+        if (!server.#isFenced || adapter) throw error;
+        log.warn({ err: error }, "joining the other nodes once more");
+      }
     }
   }
 
@@ -287,7 +291,10 @@ export class Server {
         newcomersHear: () => parts.news.forNewcomers(),
         forget: (jid) => cache.forgetHere(jid),
         answer: (iq) => void requests.settle(iq),
-        fenced: () => this.#onFenced(),
+        fenced: () => {
+          this.#isFenced = true;
+          this.#onFenced();
+        },
       });
     }
     this.#undo.push(() => this.#entrances.release());
@@ -321,6 +328,7 @@ export class Server {
   /** The other nodes have taken this one for dead, and over what it had: it is to be stopped, and started anew. */
   readonly fenced: Promise<void>;
   #onFenced!: () => void;
+  #isFenced = false;
 
   /** Its sessions have been handed over: it is to be stopped. */
   readonly drained: Promise<void>;

@@ -8,6 +8,7 @@ import { TestCluster } from "../support/cluster.js";
 import { CutOffAdapter } from "../support/cut-off-adapter.js";
 import { emptyDatabase } from "../support/databases.js";
 import { chat, RawClient } from "../support/raw-client.js";
+import { startTestServer } from "../support/server.js";
 
 /** Its nodes are taken for dead after this many ms. */
 const DEAD_AFTER = 600;
@@ -19,6 +20,12 @@ for (const database of ["postgres", "mysql"] as const)
     let adapters: CutOffAdapter[];
     let cluster: TestCluster;
     let clients: RawClient[];
+    let url: string;
+    const overrides = {
+      cluster: { beat: "50ms", deadAfter: `${DEAD_AFTER}ms` },
+      // A node that is cut off says why.
+      log: { level: "silent" },
+    };
 
     beforeEach(async function () {
       bus = new MemoryBus();
@@ -29,12 +36,8 @@ for (const database of ["postgres", "mysql"] as const)
         adapters.push(adapter);
         return adapter;
       };
-      const url = await emptyDatabase(this, database);
-      cluster = await TestCluster.start(3, url, make, {
-        cluster: { beat: "50ms", deadAfter: `${DEAD_AFTER}ms` },
-        // A node that is cut off says why.
-        log: { level: "silent" },
-      });
+      url = await emptyDatabase(this, database);
+      cluster = await TestCluster.start(3, url, make, overrides);
       for (const name of ["romeo", "juliet", "nurse"]) {
         await cluster.nodes[0].createAccount(Jid.of(name, cluster.nodes[0].domain), "secret");
       }
@@ -225,6 +228,21 @@ for (const database of ["postgres", "mysql"] as const)
       romeo.write(chat(`${addressOf("juliet")}/spec`, "m4"));
       assert.equal((await juliet.named("message")).attrs.id, "m4");
       for (const { server } of cluster.nodes) assert.equal(server.cluster?.alive.length, 3);
+    });
+
+    it("lets no node join that was taken for dead while it waited for its broker, and tells it", async () => {
+      const late = new MemoryAdapter(bus);
+      const start = late.start.bind(late);
+      late.start = async (self, ...more) => {
+        const knowing = () =>
+          cluster.nodes.filter(({ server }) => server.cluster?.alive.includes(self)).length;
+        for (const count of [3, 0]) {
+          while (knowing() !== count) await new Promise((resolve) => setTimeout(resolve, 10));
+        }
+        await start(self, ...more);
+      };
+      const storage = { client: database, url, pool: { min: 0, max: 4 } };
+      await assert.rejects(startTestServer({ ...overrides, storage }, late), /before it had joined/);
     });
 
     it("ends the older of two sessions that claim one address, on whichever node", async () => {

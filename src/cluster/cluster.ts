@@ -244,7 +244,7 @@ export class Cluster implements Nodes {
 
   /** The broker cannot be reached, and so nobody else. */
   get isCutOff(): boolean {
-    return this.#members.adapter === "down";
+    return this.#members.adapter !== "up";
   }
 
   send(resource: Resource, stanza: Stanza, receipt?: Receipt): void {

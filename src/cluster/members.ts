@@ -2,7 +2,7 @@ import { LRUCache } from "lru-cache";
 import { atMost } from "../at-most.js";
 import type { Logger } from "../log.js";
 import type { Resource } from "../session/session.js";
-import type { NodeRepository } from "../storage/types.js";
+import type { NodeRepository, NodeRow } from "../storage/types.js";
 import type { AdapterState, NodeId } from "./adapter.js";
 import type { Item } from "./envelope.js";
 import type { Link } from "./link.js";
@@ -52,6 +52,7 @@ export class Members {
   #lastLook = 0;
   #looking: Promise<void> | undefined;
   #stopping = false;
+  #isFenced = false;
   /** When this node came, another was being taken over. */
   #cameAfterLoss = false;
   #waiting: (() => void)[] = [];
@@ -73,16 +74,22 @@ export class Members {
     return [...this.#peers.values()];
   }
 
-  /** Resolves when each of the others has told of its sessions, or turned out to be dead. */
+  /**
+   * Resolves when each of the others has told of its sessions, or turned out to be dead.
+   * @throws Error when they have taken this one for dead: the broker was away for too long, and they do not listen any more
+   */
   async start(): Promise<void> {
-    const { nodes, options } = this.parts;
-    for (const { id, heir } of await nodes.list()) {
+    const { self, nodes, options } = this.parts;
+    const rows = await nodes.list();
+    if (!isMember(rows, self)) this.#fence();
+    for (const { id, heir } of rows) {
       if (heir === undefined) this.#meet(id);
       else this.#cameAfterLoss = true;
     }
     this.#lastTick = Date.now();
     this.#timer = setInterval(() => this.#tick(), options.beat);
     await this.#allKnown();
+    if (this.#isFenced) throw new Error("the other nodes took this one for dead before it had joined them");
   }
 
   async stop(): Promise<void> {
@@ -105,7 +112,7 @@ export class Members {
     this.adapter = state;
     if (state === "gone") {
       this.parts.log.error({ err: why }, "what others say to this node does not arrive any more");
-      this.parts.fenced();
+      this.#fence();
     } else if (state === "down") this.parts.log.warn({ err: why }, "the broker cannot be reached");
     else this.#isBack();
   }
@@ -209,8 +216,15 @@ export class Members {
     });
   }
 
+  #fence(): void {
+    this.#isFenced = true;
+    this.parts.fenced();
+    this.#tellWaiting();
+  }
+
   #tellWaiting(): void {
-    if (this.all().every(({ known }) => known)) for (const resolve of this.#waiting.splice(0)) resolve();
+    if (this.#isFenced || this.all().every(({ known }) => known))
+      for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
   /** The broker is back: nobody could be heard meanwhile, so nobody is late; and others may be back later. */
@@ -255,9 +269,8 @@ export class Members {
     try {
       const rows = await nodes.list();
       if (this.#stopping) return;
-      const own = rows.find(({ id }) => id === self);
-      if (!own || own.heir !== undefined) {
-        this.parts.fenced();
+      if (!isMember(rows, self)) {
+        this.#fence();
         return;
       }
       const members = new Set(rows.map(({ id }) => id));
@@ -285,9 +298,8 @@ export class Members {
   async #inherit(node: NodeId): Promise<void> {
     const { self, nodes } = this.parts;
     const rows = await nodes.list();
-    const own = rows.find(({ id }) => id === self);
-    if (!own || own.heir !== undefined) {
-      this.parts.fenced();
+    if (!isMember(rows, self)) {
+      this.#fence();
       return;
     }
     const row = rows.find(({ id }) => id === node);
@@ -302,3 +314,6 @@ export class Members {
     this.parts.inherited(sessions);
   }
 }
+
+const isMember = (rows: readonly NodeRow[], node: NodeId) =>
+  rows.some(({ id, heir }) => id === node && heir === undefined);
