@@ -94,7 +94,8 @@ function checkHeaders({ headers }: HttpRequest, slot: Slot): string {
   if (length === undefined) throw new HttpError(411);
   if (Number(length) !== slot.size) throw new HttpError(Number(length) > slot.size ? 413 : 400);
   if (headers["content-encoding"] !== undefined) throw new HttpError(415);
-  const type = parseMediaType(headers["content-type"] ?? UNKNOWN_TYPE);
+  // Empty: what browsers send for files of which they know no type.
+  const type = parseMediaType(headers["content-type"] || UNKNOWN_TYPE);
   if (type === undefined || (slot.type !== undefined && type !== slot.type)) throw new HttpError(415);
   return type;
 }

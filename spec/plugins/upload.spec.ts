@@ -163,6 +163,13 @@ describe("Files of the plugin upload", () => {
       assert.equal(await put(slotFor(5), "hello", { "Content-Type": "video/mp4" }), 201);
     });
 
+    it("may have a type that nobody knows", async () => {
+      const slot = slotFor(5);
+      assert.equal(await put(slot, "hello", { "Content-Type": "" }), 201);
+      const type = (await fetch(addressOf(slot))).headers.get("content-type");
+      assert.equal(type, "application/octet-stream");
+    });
+
     it("needs a slot that was given, for the very file", async () => {
       const slot = slotFor(5);
       const signed = signature.sign(slot);
