@@ -45,8 +45,10 @@ async function send(
     response.writeHead(304).end();
     return;
   }
+  const isHead = incoming.method === "HEAD";
   const sameFile = headers["if-range"] === undefined || headers["if-range"] === etag;
-  const range = sameFile ? parseRange(headers.range, about.size) : undefined;
+  // RFC 9110 §14.2: ranges are for GET alone.
+  const range = sameFile && !isHead ? parseRange(headers.range, about.size) : undefined;
   if (range === "unsatisfiable") {
     response.writeHead(416, { "Content-Range": `bytes */${about.size}`, "Content-Length": 0 }).end();
     return;
@@ -55,7 +57,7 @@ async function send(
   response.setHeader("Content-Length", end - start + 1);
   if (range) response.setHeader("Content-Range", `bytes ${start}-${end}/${about.size}`);
   response.writeHead(range ? 206 : 200);
-  if (incoming.method === "HEAD") response.end();
+  if (isHead) response.end();
   else await pour(content, { start, end }, response);
 }
 

@@ -323,6 +323,14 @@ describe("Files of the plugin upload", () => {
       assert.equal(await response.text(), "");
     });
 
+    it("tells the size of the whole even when the head of a part is asked for", async () => {
+      const headers = { Range: "bytes=2-4" };
+      const response = await fetch(await uploaded("0123456789"), { method: "HEAD", headers });
+      assert.equal(response.status, 200);
+      assert.equal(response.headers.get("content-length"), "10");
+      assert.equal(response.headers.get("content-range"), null);
+    });
+
     it("is not repeated for whoever has the file", async () => {
       const address = await uploaded("hello");
       const etag = (await fetch(address)).headers.get("etag") ?? "";
