@@ -11,7 +11,8 @@ import {
 } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
-import type { Place } from "./place.js";
+import { z } from "../../src/plugin/api.js";
+import { isId, type Place } from "./place.js";
 
 /** What is kept of a file besides its bytes. */
 export interface About extends Place {
@@ -22,6 +23,15 @@ export interface About extends Place {
   /** ms since 1970 */
   until: number;
 }
+
+const ABOUT: z.ZodType<About> = z.object({
+  id: z.string(),
+  name: z.string(),
+  size: z.number(),
+  type: z.string(),
+  owner: z.string(),
+  until: z.number(),
+});
 
 export interface Found {
   about: About;
@@ -75,9 +85,16 @@ export class UploadFolder {
     return content && { about, content };
   }
 
+  /** Undefined when there is none, or none that can be understood. */
   async about(id: string): Promise<About | undefined> {
     const text = await readFile(join(this.#place(id), "about.json"), "utf8").catch(absent);
-    return text === undefined ? undefined : (JSON.parse(text) as About);
+    return text === undefined ? undefined : parseAbout(text);
+  }
+
+  /** Whether an upload came before a time, ms since 1970. */
+  async isOlder(id: string, before: number): Promise<boolean> {
+    const found = await stat(this.#place(id)).catch(absent);
+    return found !== undefined && found.mtimeMs < before;
   }
 
   async remove(id: string): Promise<void> {
@@ -86,11 +103,11 @@ export class UploadFolder {
     await rm(gone, { recursive: true, force: true });
   }
 
-  /** The ids of all uploads, read from the disk as they are asked for. */
+  /** The ids of all uploads, read from the disk as they are asked for. What else is there is not ours. */
   async *ids(): AsyncGenerator<string> {
     for await (const shelf of await opendir(this.root)) {
       if (!/^[0-9a-f]{2}$/.test(shelf.name)) continue;
-      for await (const { name } of await opendir(join(this.root, shelf.name))) yield name;
+      for await (const { name } of await opendir(join(this.root, shelf.name))) if (isId(name)) yield name;
     }
   }
 
@@ -126,6 +143,14 @@ async function writeWhole(path: string, content: Readable | string, size?: numbe
     await file.datasync();
   } finally {
     await file.close();
+  }
+}
+
+function parseAbout(text: string): About | undefined {
+  try {
+    return ABOUT.parse(JSON.parse(text));
+  } catch {
+    return undefined;
   }
 }
 

@@ -15,6 +15,10 @@ export function newId(): string {
   return randomBytes(20).toString("hex");
 }
 
+export function isId(text: string): boolean {
+  return /^[0-9a-f]{40}$/.test(text);
+}
+
 /**
  * A file's name without what would not survive in a path: slashes, control characters, what turns the direction of
  * writing around, and the names of folders.
@@ -33,8 +37,8 @@ export function formatPlace({ id, name }: Place): string {
 
 /** @returns undefined for what can be no place. */
 export function parsePlace(text: string): Place | undefined {
-  const [, id, encoded] = /^([0-9a-f]{40})\/([^/]{1,800})$/.exec(text) ?? [];
-  if (encoded === undefined) return undefined;
+  const [, id, encoded] = /^([^/]+)\/([^/]{1,800})$/.exec(text) ?? [];
+  if (encoded === undefined || !isId(id)) return undefined;
   try {
     return { id, name: decodeURIComponent(encoded) };
   } catch {

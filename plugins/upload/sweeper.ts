@@ -58,12 +58,18 @@ export class Sweeper {
   }
 
   async *#lookAtAll(): AsyncGenerator<void> {
+    let failed = false;
     for await (const id of this.folder.ids()) {
-      if (await this.#isOver(id)) await this.folder.remove(id);
+      try {
+        if (await this.#isOver(id)) await this.folder.remove(id);
+      } catch (error) {
+        // Told once a walk: it may be the same with all, such as a database that is away.
+        if (!failed) this.ctx.log.error({ err: error, upload: id }, "an upload could not be looked at");
+        failed = true;
+      }
       yield;
     }
-    // Twice as long as any upload takes: what is older, nobody works on.
-    for await (const id of this.folder.leftOver(Date.now() - 2 * LONGEST_UPLOAD)) {
+    for await (const id of this.folder.leftOver(longAgo())) {
       await this.folder.clear(id);
       yield;
     }
@@ -71,7 +77,20 @@ export class Sweeper {
 
   async #isOver(id: string): Promise<boolean> {
     const about = await this.folder.about(id);
-    if (!about) return false;
-    return about.until <= Date.now() || (await this.ctx.account(Jid.parse(about.owner))) === undefined;
+    if (!about) return this.#isLost(id);
+    const owner = Jid.tryParse(about.owner);
+    return about.until <= Date.now() || !owner || (await this.ctx.account(owner)) === undefined;
   }
+
+  /** What nothing is known of any more, nobody can be given, and it would be there for good. */
+  async #isLost(id: string): Promise<boolean> {
+    if (!(await this.folder.isOlder(id, longAgo()))) return false;
+    this.ctx.log.warn({ upload: id }, "a damaged upload is removed");
+    return true;
+  }
+}
+
+/** Twice as long as any upload takes: what is older, nobody works on. */
+function longAgo(): number {
+  return Date.now() - 2 * LONGEST_UPLOAD;
 }

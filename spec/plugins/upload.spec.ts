@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, readdir, rm, stat, utimes } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { type IncomingMessage, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -346,6 +346,13 @@ describe("Files of the plugin upload", () => {
       assert.match(asked.headers.get("access-control-allow-headers") ?? "", /Content-Type/);
     });
 
+    it("is not there when nothing is known of the file any more", async () => {
+      const address = await uploaded("hello");
+      const [about] = (await kept()).filter((name) => name.endsWith("about.json"));
+      await writeFile(join(root, about), "");
+      assert.equal((await fetch(address)).status, 404);
+    });
+
     it("needs the name as well", async () => {
       const address = await uploaded("hello");
       assert.equal((await fetch(`${address}b`)).status, 404);
@@ -386,6 +393,36 @@ describe("Files of the plugin upload", () => {
       await sweeper.stop();
     });
 
+    it("is not stopped by a damaged upload, and removes that when it is old", async () => {
+      const damaged: About[] = [];
+      for (const text of ["", "null", "{}"]) {
+        const about = await add({ id: `00${newId().slice(2)}` });
+        await writeFile(join(placeOf(about), "about.json"), text);
+        damaged.push(about);
+      }
+      const bare = await add({ id: `00${newId().slice(2)}` });
+      await rm(join(placeOf(bare), "about.json"));
+      const foreign = join(root, "00", "lost+found");
+      await mkdir(foreign);
+      const over = await add({ until: 0, id: `ff${newId().slice(2)}` });
+      const sweeper = new Sweeper(someContext(), folder);
+      assert.equal(await sweeper.step(), true);
+      await assert.rejects(stat(placeOf(over)), { code: "ENOENT" });
+      for (const about of [...damaged, bare]) await makeOld(placeOf(about));
+      await makeOld(foreign);
+      assert.equal(await sweeper.step(), true);
+      assert.deepEqual(await kept(), ["00/lost+found"]);
+    });
+
+    it("is not stopped by an upload that cannot be read", async () => {
+      const about = await add({ id: `00${newId().slice(2)}` });
+      await rm(placeOf(about), { recursive: true });
+      await writeFile(placeOf(about), "no folder");
+      const over = await add({ until: 0, id: `ff${newId().slice(2)}` });
+      assert.equal(await new Sweeper(someContext(), folder).step(), true);
+      await assert.rejects(stat(placeOf(over)), { code: "ENOENT" });
+    });
+
     it("clears away what a server that died left half done", async () => {
       const never = new Readable({ read: () => undefined });
       never.push("hello");
@@ -394,13 +431,19 @@ describe("Files of the plugin upload", () => {
       const sweeper = new Sweeper(someContext(), folder);
       await sweeper.step();
       assert.deepEqual(await someDraft(), [draft]);
-      const long = new Date(Date.now() - 3 * HOUR);
-      await utimes(join(root, "incoming", draft), long, long);
+      await makeOld(join(root, "incoming", draft));
       await sweeper.step();
       assert.deepEqual(await readdir(join(root, "incoming")), []);
       never.destroy();
       await assert.rejects(unfinished);
     });
+
+    const placeOf = ({ id }: About) => join(root, id.slice(0, 2), id);
+
+    async function makeOld(path: string): Promise<void> {
+      const long = new Date(Date.now() - 3 * HOUR);
+      await utimes(path, long, long);
+    }
 
     async function someDraft(): Promise<string[]> {
       for (let tries = 0; tries < TRIES; tries++) {
