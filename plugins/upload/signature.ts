@@ -54,8 +54,9 @@ export class Signature {
 /** With a secret that all nodes share and that outlives them. */
 export async function createSignature(ctx: PluginContext): Promise<Signature> {
   const secrets = ctx.store<string>("secret");
-  const kept = await secrets.get(undefined, "slots");
-  const secret = kept ?? randomBytes(32).toString("base64");
-  if (kept === undefined) await secrets.set(undefined, "slots", secret);
-  return new Signature(Buffer.from(secret, "base64"));
+  const read = () => secrets.get(undefined, "slots");
+  const made = randomBytes(32).toString("base64");
+  // Of nodes that start together, one makes it for all.
+  if ((await read()) === undefined) await secrets.replace(undefined, "slots", undefined, made);
+  return new Signature(Buffer.from(String(await read()), "base64"));
 }

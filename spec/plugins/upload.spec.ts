@@ -10,7 +10,7 @@ import { Downloads } from "../../plugins/upload/download.js";
 import { type About, UploadFolder } from "../../plugins/upload/folder.js";
 import { newId } from "../../plugins/upload/place.js";
 import { Uploads } from "../../plugins/upload/receive.js";
-import { Signature, type Slot } from "../../plugins/upload/signature.js";
+import { createSignature, Signature, type Slot } from "../../plugins/upload/signature.js";
 import { Sweeper } from "../../plugins/upload/sweeper.js";
 import type { PluginContext } from "../../src/plugin/api.js";
 import { HttpServer } from "../../src/transport/http.js";
@@ -185,6 +185,21 @@ describe("Files of the plugin upload", () => {
       const [larger] = signature.sign({ ...slot, size: 6 }).split(".");
       assert.equal(await ask(slot, `${larger}.${mac}`), 403);
       assert.equal(await ask(slot, signed), 201);
+    });
+
+    it("is taken by whichever node, also of those that started together", async () => {
+      const kept = new Map<string, string>();
+      const store = {
+        get: async (_account: undefined, key: string) => kept.get(key),
+        set: async (_account: undefined, key: string, value: string) => void kept.set(key, value),
+        replace: async (_account: undefined, key: string, _before: undefined, value: string) => {
+          if (!kept.has(key)) kept.set(key, value);
+        },
+      };
+      const ctx = { store: () => store } as unknown as PluginContext;
+      const [one, two] = await Promise.all([createSignature(ctx), createSignature(ctx)]);
+      const slot = slotFor(5);
+      assert.deepEqual(two.read(slot, one.sign(slot)), slot);
     });
 
     it("begins in time", async () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { deploymentSecret } from "../../src/storage/deployment-secret.js";
 import type { Account } from "../../src/storage/types.js";
 import { freshAccount, freshLocal, HOSTILE_TEXTS } from "./people.js";
 import type { Nodes } from "./storage.suite.js";
@@ -42,6 +43,44 @@ export function keyValuesSuite(nodes: Nodes): void {
           [1, 2, 3, 4].includes((await nodes.storage.keyValues.get(account, store, "key")) as number),
         );
         assert.deepEqual(await nodes.storage.keyValues.keys(account, store, 10), ["key"]);
+      });
+
+      it("are replaced where they are what they were taken for", async () => {
+        const [account, store] = [await fresh(), freshLocal("store")];
+        const replace = (before: unknown, value: unknown) =>
+          nodes.other.keyValues.replace(account, store, "key", before, value);
+        const value = { b: ['é🎭\0"', 1.5e300, null, false], a: {} };
+        assert.equal(await replace(1, value), false);
+        assert.equal(await replace(undefined, value), true);
+        assert.equal(await replace(undefined, 1), false);
+        assert.equal(await replace({ ...value, a: 1 }, 1), false);
+        const found = await nodes.storage.keyValues.get(account, store, "key");
+        assert.deepEqual(found, value);
+        // The same again is a success as well.
+        assert.equal(await replace(found, value), true);
+        assert.equal(await replace(found, 1), true);
+        assert.equal(await nodes.storage.keyValues.get(account, store, "key"), 1);
+      });
+
+      it("are replaced by one of two that do so at once", async () => {
+        const [account, store] = [await fresh(), freshLocal("store")];
+        let before: string | undefined;
+        for (const round of ["first", "second"]) {
+          const won = await Promise.all(
+            [1, 2, 3, 4].map((count) =>
+              (count % 2 ? nodes.storage : nodes.other).keyValues.replace(
+                account,
+                store,
+                "key",
+                before,
+                `${round} ${count}`,
+              ),
+            ),
+          );
+          assert.equal(won.filter(Boolean).length, 1);
+          before = `${round} ${won.indexOf(true) + 1}`;
+          assert.equal(await nodes.storage.keyValues.get(account, store, "key"), before);
+        }
       });
 
       it("tell every key from every other", async () => {
@@ -114,7 +153,17 @@ export function keyValuesSuite(nodes: Nodes): void {
     );
   });
 
+  it("hold one secret, whichever of two nodes made it", async () => {
+    await nodes.storage.keyValues.set(undefined, "server", "secret", undefined);
+    const [one, two] = await Promise.all([nodes.storage, nodes.other].map(deploymentSecret));
+    assert.equal(one.length, 32);
+    assert.deepEqual(one, two);
+    assert.deepEqual(await deploymentSecret(nodes.other), one);
+  });
+
   it("need a store whose name is not too long", async () => {
-    await assert.rejects(nodes.storage.keyValues.set(undefined, "é".repeat(128), "key", 1), RangeError);
+    const store = "é".repeat(128);
+    await assert.rejects(nodes.storage.keyValues.set(undefined, store, "key", 1), RangeError);
+    await assert.rejects(nodes.storage.keyValues.replace(undefined, store, "key", undefined, 1), RangeError);
   });
 }

@@ -192,6 +192,11 @@ export interface PluginContext {
 export interface KeyValueStore<T> {
   get(account: Account | undefined, key: string): Promise<T | undefined>;
   set(account: Account | undefined, key: string, value: T | undefined): Promise<void>;
+  /**
+   * Sets a value if `before` is what is there (undefined: nothing), as one step, whatever other nodes do at once.
+   * @returns whether it was there
+   */
+  replace(account: Account | undefined, key: string, before: T | undefined, value: T): Promise<boolean>;
   keys(account: Account | undefined, limit: number): Promise<string[]>;
 }
 

@@ -183,6 +183,8 @@ export class DomainContext implements PluginContext {
       get: async (account, key) =>
         (await keyValues.get(account, store, keyOf(account, key))) as T | undefined,
       set: (account, key, value) => keyValues.set(account, store, keyOf(account, key), value),
+      replace: (account, key, before, value) =>
+        keyValues.replace(account, store, keyOf(account, key), before, value),
       keys: (account, limit) => keyValues.keys(account, store, limit),
     };
   }

@@ -3,11 +3,12 @@ import type { Storage } from "./types.js";
 
 /** The same on all nodes, so that a user who does not exist has the same made-up salt everywhere. */
 export async function deploymentSecret(storage: Storage): Promise<Buffer> {
-  const stored = await storage.keyValues.get(undefined, "server", "secret");
-  if (typeof stored === "string") return Buffer.from(stored, "base64");
-  const secret = randomBytes(32);
-  await storage.keyValues.set(undefined, "server", "secret", secret.toString("base64"));
-  return secret;
+  const { keyValues } = storage;
+  const read = () => keyValues.get(undefined, "server", "secret");
+  const made = randomBytes(32).toString("base64");
+  // Of nodes that start together, one makes it for all.
+  if ((await read()) === undefined) await keyValues.replace(undefined, "server", "secret", undefined, made);
+  return Buffer.from(String(await read()), "base64");
 }
 
 /** 16 bytes for one purpose. */

@@ -213,6 +213,18 @@ export interface KeyValueRepository {
   get(account: Account | undefined, store: string, key: string): Promise<unknown>;
   /** Undefined removes it. */
   set(account: Account | undefined, store: string, key: string, value: unknown): Promise<void>;
+  /**
+   * Sets a value if `before` is what is there (undefined: nothing), as one step: of several nodes that do so at once, one
+   * succeeds.
+   * @returns whether it was there
+   */
+  replace(
+    account: Account | undefined,
+    store: string,
+    key: string,
+    before: unknown,
+    value: unknown,
+  ): Promise<boolean>;
   /** Keys of one store in order, `limit` at most. */
   keys(account: Account | undefined, store: string, limit: number): Promise<string[]>;
 }

@@ -1,6 +1,7 @@
 import type { Account, KeyValueRepository } from "../types.js";
 import type { Database } from "./database.js";
 import { asText } from "./dialect.js";
+import { isUniqueViolation } from "./errors.js";
 import { hashOf } from "./hash.js";
 
 /** Bytes in the name of a store. Keys may be of any length. */
@@ -18,21 +19,42 @@ export class KnexKeyValues implements KeyValueRepository {
 
   /** @throws RangeError when the store's name is too long */
   async set(account: Account | undefined, store: string, key: string, value: unknown): Promise<void> {
-    if (Buffer.byteLength(store) > STORE_MAX) throw new RangeError("the name of the store is too long");
     const place = keyOf(account, store, key);
     if (value === undefined) {
       await this.#table().where(place).delete();
       return;
     }
     await this.#table()
-      .insert({
-        ...place,
-        account_id: account?.id ?? null,
-        key_text: key,
-        value_text: JSON.stringify(value),
-      })
+      .insert(rowOf(account, store, key, value))
       .onConflict(Object.keys(place))
       .merge(["value_text"]);
+  }
+
+  /** @throws RangeError when the store's name is too long */
+  async replace(
+    account: Account | undefined,
+    store: string,
+    key: string,
+    before: unknown,
+    value: unknown,
+  ): Promise<boolean> {
+    if (before === undefined) return this.#add(account, store, key, value);
+    const changed = await this.#table()
+      // What came out of JSON goes back to the same text.
+      .where({ ...keyOf(account, store, key), value_text: JSON.stringify(before) })
+      .update({ value_text: JSON.stringify(value) });
+    return changed === 1;
+  }
+
+  /** @returns false when there is a value already. */
+  async #add(account: Account | undefined, store: string, key: string, value: unknown): Promise<boolean> {
+    try {
+      await this.#table().insert(rowOf(account, store, key, value));
+      return true;
+    } catch (error) {
+      if (isUniqueViolation(error)) return false;
+      throw error;
+    }
   }
 
   async keys(account: Account | undefined, store: string, limit: number): Promise<string[]> {
@@ -51,6 +73,16 @@ export class KnexKeyValues implements KeyValueRepository {
 
 function ownerOf(account: Account | undefined): number {
   return account?.id ?? 0;
+}
+
+function rowOf(account: Account | undefined, store: string, key: string, value: unknown) {
+  if (Buffer.byteLength(store) > STORE_MAX) throw new RangeError("the name of the store is too long");
+  return {
+    ...keyOf(account, store, key),
+    account_id: account?.id ?? null,
+    key_text: key,
+    value_text: JSON.stringify(value),
+  };
 }
 
 function keyOf(account: Account | undefined, store: string, key: string) {
