@@ -1,8 +1,8 @@
 import type { Account, KeyValueStore, PluginContext } from "../../src/plugin/api.js";
 import type { UploadOptions } from "./options.js";
 
-/** What counts against an account: a file, or a slot for one that has not come yet. */
-interface Entry {
+/** What counts against an account: a file, or a slot for one that has not come or is coming. */
+export interface Entry {
   id: string;
   size: number;
   /** ms since 1970: counts no more from then on. */
@@ -23,36 +23,53 @@ export class Allowance {
   }
 
   /**
-   * Counts a slot until it ends.
-   * @param entry no larger than the quota.
-   * @returns undefined when it was, and otherwise when there will be room for it: ms since 1970.
+   * Counts a slot, or later the file that came for it, until it ends.
+   * @param entry no larger than the quota. What was counted under its id counts no more.
+   * @returns undefined when it is counted, and otherwise when there will be room for it: ms since 1970.
    */
   reserve(account: Account, entry: Entry, now: number): Promise<number | undefined> {
-    return this.#inTurn(account, async () => {
-      const entries = await this.#of(account, now);
-      const roomFrom = whenThereIsRoom(entries, entry.size, this.limits);
-      if (roomFrom !== undefined) return roomFrom;
-      await this.#entries.set(account, "all", [...entries, entry]);
-      return undefined;
+    return this.#change(account, now, (entries) => this.#with(entry, entries));
+  }
+
+  /** As `reserve`, where what is counted under the same id may count for longer. */
+  extend(account: Account, entry: Entry, now: number): Promise<number | undefined> {
+    return this.#change(account, now, (entries) => {
+      const counted = entries.find(({ id }) => id === entry.id);
+      return this.#with({ ...entry, until: Math.max(entry.until, counted?.until ?? 0) }, entries);
     });
   }
 
-  /** The file of a slot has come: it counts for as long as it is there. */
-  settle(account: Account, entry: Entry, now: number): Promise<void> {
-    return this.#inTurn(account, async () => {
-      const others = (await this.#of(account, now)).filter(({ id }) => id !== entry.id);
-      await this.#entries.set(account, "all", [...others, entry]);
+  /** Nothing came for a slot, and it counts no more. */
+  async release(account: Account, id: string, now: number): Promise<void> {
+    await this.#change(account, now, (entries) => without(id, entries));
+  }
+
+  /** @returns when there will be room, where there is none. */
+  #with(entry: Entry, entries: readonly Entry[]): Entry[] | number {
+    const others = without(entry.id, entries);
+    return whenThereIsRoom(others, entry.size, this.limits) ?? [...others, entry];
+  }
+
+  /** @param change what counts from now on, or a reason why nothing changes. */
+  #change(
+    account: Account,
+    now: number,
+    change: (entries: Entry[]) => Entry[] | number,
+  ): Promise<number | undefined> {
+    return this.ctx.inTurn(`upload ${account.jid.bareText}`, async () => {
+      // Another node may be about the same account: whoever comes second looks again.
+      for (;;) {
+        const kept = await this.#entries.get(account, "all");
+        const changed = change((kept ?? []).filter(({ until }) => until > now));
+        if (typeof changed === "number") return changed;
+        if (await this.#entries.replace(account, "all", kept, changed)) return undefined;
+      }
     });
   }
+}
 
-  async #of(account: Account, now: number): Promise<Entry[]> {
-    const all = (await this.#entries.get(account, "all")) ?? [];
-    return all.filter(({ until }) => until > now);
-  }
-
-  #inTurn<T>(account: Account, work: () => Promise<T>): Promise<T> {
-    return this.ctx.inTurn(`upload ${account.jid.bareText}`, work);
-  }
+function without(id: string, entries: readonly Entry[]): Entry[] {
+  return entries.filter((entry) => entry.id !== id);
 }
 
 /** @returns undefined: now. */

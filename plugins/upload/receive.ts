@@ -74,18 +74,30 @@ export class Uploads {
     if (!account) throw new HttpError(403);
     const { folder, allowance } = this.parts;
     const { id, name, size, owner, until } = slot;
+    const now = Date.now();
+    // The slot counted until it had to be used. Now it does for as long as that may take.
+    checkRoom(await allowance.extend(account, { id, size, until: now + LONGEST_UPLOAD }, now));
     try {
       await folder.add({ id, name, size, type, owner, until }, incoming);
     } catch (error) {
+      // What is counted belongs to the one that was there before.
+      if (error instanceof TakenError) throw new HttpError(409);
+      await allowance.release(account, id, Date.now());
       throw toHttpError(error, incoming.complete);
     }
     try {
-      await allowance.settle(account, { id, size, until }, Date.now());
+      checkRoom(await allowance.reserve(account, { id, size, until }, Date.now()));
     } catch (error) {
       await folder.remove(id);
       throw error;
     }
   }
+}
+
+/** @param roomFrom what the allowance said. */
+function checkRoom(roomFrom: number | undefined): void {
+  // RFC 4331 §6
+  if (roomFrom !== undefined) throw new HttpError(507);
 }
 
 /** §7: size and type have to be those of the slot. @returns the type. */
@@ -101,7 +113,6 @@ function checkHeaders({ headers }: HttpRequest, slot: Slot): string {
 }
 
 function toHttpError(error: unknown, arrived: boolean): unknown {
-  if (error instanceof TakenError) return new HttpError(409);
   const { code } = error as NodeJS.ErrnoException;
   // RFC 4918 §11.5
   if (code === "ENOSPC" || code === "EDQUOT") return new HttpError(507);

@@ -6,6 +6,7 @@ import { type IncomingMessage, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { Allowance } from "../../plugins/upload/allowance.js";
 import { Downloads } from "../../plugins/upload/download.js";
 import { type About, UploadFolder } from "../../plugins/upload/folder.js";
 import { newId } from "../../plugins/upload/place.js";
@@ -13,17 +14,22 @@ import { Uploads } from "../../plugins/upload/receive.js";
 import { createSignature, Signature, type Slot } from "../../plugins/upload/signature.js";
 import { Sweeper } from "../../plugins/upload/sweeper.js";
 import type { PluginContext } from "../../src/plugin/api.js";
+import { KeyedTurns } from "../../src/plugin/keyed-turns.js";
 import { HttpServer } from "../../src/transport/http.js";
 import { Listener } from "../../src/transport/listener.js";
 import type { TlsSettings } from "../../src/transport/tls.js";
-import type { Jid } from "../../src/xmpp/jid.js";
+import { Jid } from "../../src/xmpp/jid.js";
+import { memoryStore } from "../support/memory-store.js";
 import { silentLog } from "../support/silent-log.js";
 
 const PATH = "/upload/localhost/";
+const MINUTE = 60_000;
 const HOUR = 3_600_000;
 /** Looks at the disk until something is there. */
 const TRIES = 10_000;
 const OWNER = "juliet@localhost";
+const QUOTA = 1000;
+const juliet = { id: 1, jid: Jid.parse(OWNER) };
 
 describe("Files of the plugin upload", () => {
   const signature = new Signature(randomBytes(32));
@@ -32,18 +38,17 @@ describe("Files of the plugin upload", () => {
   let uploads: Uploads;
   let stopWeb: () => void;
   let port: number;
-  /** Ids of what was settled with the account. */
-  let settled: string[];
+  let allowance: Allowance;
   /** One for each upload that began, over when nothing more is done about it. */
   let handled: Promise<unknown>[];
 
   beforeEach(async () => {
     root = await mkdtemp(join(tmpdir(), "sluice-upload-"));
     folder = await UploadFolder.open(root);
-    settled = [];
     handled = [];
-    const allowance = { settle: async (_account: unknown, { id }: { id: string }) => void settled.push(id) };
-    uploads = new Uploads(someContext(), { folder, allowance: allowance as never, signature, path: PATH });
+    const ctx = someContext();
+    allowance = new Allowance(ctx, { quota: QUOTA, maxFiles: 100 });
+    uploads = new Uploads(ctx, { folder, allowance, signature, path: PATH });
     await listen();
   });
 
@@ -55,8 +60,19 @@ describe("Files of the plugin upload", () => {
 
   /** With one account. */
   function someContext(): PluginContext {
-    const account = async (jid: Jid) => (jid.bareText === OWNER ? { id: 1, jid } : undefined);
-    return { account, log: silentLog } as unknown as PluginContext;
+    const account = async (jid: Jid) => (jid.bareText === OWNER ? juliet : undefined);
+    const store = memoryStore();
+    const turns = new KeyedTurns();
+    const inTurn = (key: string, work: never) => turns.run(key, work);
+    return { account, log: silentLog, store: () => store, inTurn } as unknown as PluginContext;
+  }
+
+  /** Whether the account has room for another file of a size, and will have at a time. */
+  async function hasRoom(size: number, now = Date.now()): Promise<boolean> {
+    const id = newId();
+    const roomFrom = await allowance.reserve(juliet, { id, size, until: now + HOUR }, now);
+    await allowance.release(juliet, id, now);
+    return roomFrom === undefined;
   }
 
   async function listen(): Promise<void> {
@@ -127,7 +143,8 @@ describe("Files of the plugin upload", () => {
     it("is found where it was said to be", async () => {
       const address = await uploaded("wherefore art thou", { name: "très cool.txt" });
       assert.equal(await (await fetch(address)).text(), "wherefore art thou");
-      assert.equal(settled.length, 1);
+      assert.equal(await hasRoom(QUOTA - 18, Date.now() + 1.5 * HOUR), true);
+      assert.equal(await hasRoom(QUOTA - 17, Date.now() + 1.5 * HOUR), false);
     });
 
     it("is for nobody else on the machine to read", async () => {
@@ -188,15 +205,7 @@ describe("Files of the plugin upload", () => {
     });
 
     it("is taken by whichever node, also of those that started together", async () => {
-      const kept = new Map<string, string>();
-      const store = {
-        get: async (_account: undefined, key: string) => kept.get(key),
-        set: async (_account: undefined, key: string, value: string) => void kept.set(key, value),
-        replace: async (_account: undefined, key: string, _before: undefined, value: string) => {
-          if (!kept.has(key)) kept.set(key, value);
-        },
-      };
-      const ctx = { store: () => store } as unknown as PluginContext;
+      const ctx = someContext();
       const [one, two] = await Promise.all([createSignature(ctx), createSignature(ctx)]);
       const slot = slotFor(5);
       assert.deepEqual(two.read(slot, one.sign(slot)), slot);
@@ -215,9 +224,53 @@ describe("Files of the plugin upload", () => {
       await breakOff(slot, "hello");
       await Promise.all(handled);
       assert.deepEqual(await kept(), []);
-      assert.deepEqual(settled, []);
+      assert.equal(await hasRoom(QUOTA), true);
       assert.equal(await put(slot, "0123456789"), 201);
     });
+
+    it("counts for as long as it may take, though its slot has ended", async () => {
+      const slot = slotFor(10, { beginBefore: Date.now() + MINUTE });
+      await reserve(slot);
+      const client = begin(slot, "01234");
+      await someBytes();
+      assert.equal(await hasRoom(QUOTA, Date.now() + 50 * MINUTE), false);
+      assert.equal(await hasRoom(QUOTA - 10, Date.now() + 50 * MINUTE), true);
+      client.end("56789");
+      assert.equal(await answerTo(client), 201);
+    });
+
+    it("counts on when the same is tried once more meanwhile", async () => {
+      const slot = slotFor(10);
+      const client = begin(slot, "01234");
+      await someBytes();
+      assert.equal(await put(slot, "0123456789"), 409);
+      assert.equal(await hasRoom(QUOTA), false);
+      client.end("56789");
+      assert.equal(await answerTo(client), 201);
+    });
+
+    it("is refused where there is no room any more, when it begins or when it is there", async () => {
+      const slot = slotFor(10);
+      const client = begin(slot, "01234");
+      await someBytes();
+      await allowance.release(juliet, slot.id, Date.now());
+      await reserve(slotFor(QUOTA));
+      assert.equal(await put(slotFor(1), "x"), 507);
+      client.end("56789");
+      assert.equal(await answerTo(client), 507);
+      assert.deepEqual(await kept(), []);
+    });
+
+    async function reserve({ id, size, beginBefore }: Slot): Promise<void> {
+      const entry = { id, size, until: beginBefore };
+      assert.equal(await allowance.reserve(juliet, entry, Date.now()), undefined);
+    }
+
+    async function answerTo(client: ReturnType<typeof request>): Promise<number | undefined> {
+      const [response] = (await once(client, "response")) as [IncomingMessage];
+      response.resume();
+      return response.statusCode;
+    }
 
     it("leaves nothing behind when the server stops", async () => {
       const client = begin(slotFor(10), "hello");
@@ -236,9 +289,7 @@ describe("Files of the plugin upload", () => {
       assert.equal(late.statusCode, 408);
       other.destroy();
       client.end("56789");
-      const [response] = (await once(client, "response")) as [IncomingMessage];
-      response.resume();
-      assert.equal(response.statusCode, 201);
+      assert.equal(await answerTo(client), 201);
     });
 
     it("cannot leave the folder", async () => {
