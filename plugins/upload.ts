@@ -1,7 +1,7 @@
 /** HTTP File Upload: XEP-0363. */
 import { join } from "node:path";
 import { domainToASCII } from "node:url";
-import { definePlugin, type PluginContext, xml } from "../src/plugin/api.js";
+import { definePlugin, type Jid, type PluginContext, xml } from "../src/plugin/api.js";
 import { Allowance } from "./upload/allowance.js";
 import { Downloads } from "./upload/download.js";
 import { UploadFolder } from "./upload/folder.js";
@@ -25,7 +25,14 @@ export default definePlugin<UploadOptions>({
     const signature = await createSignature(ctx);
     announce(ctx, options);
 
-    const base = () => options.baseUrl ?? ctx.localWebAddress ?? ctx.webAddress;
+    /**
+     * §4 demands HTTPS. A page that came from this machine without TLS may not be able to use it, since nobody told the
+     * browser to trust the certificate; and what it uploads does not leave the machine either.
+     */
+    const base = (asker: Jid) => {
+      const isPage = ctx.sessions.get(asker)?.session?.plainLocal ?? false;
+      return options.baseUrl ?? (isPage ? ctx.localWebAddress : undefined) ?? ctx.webAddress;
+    };
     const desk = new SlotDesk(ctx, options, { allowance, signature, path, base });
     ctx.iq({ type: "get", to: "server", ns: NS_UPLOAD, name: "request" }, (iq, request) =>
       desk.answer(iq.from, request),

@@ -11,8 +11,8 @@ interface Parts {
   signature: Signature;
   /** Of all uploads, with slashes around it. */
   path: string;
-  /** The web address that goes before it; undefined when there is none. */
-  base(): string | undefined;
+  /** The web address that goes before it, for whoever asks; undefined when there is none. */
+  base(asker: Jid): string | undefined;
 }
 
 /** Gives out slots: XEP-0363 §4. */
@@ -28,9 +28,9 @@ export class SlotDesk {
     const account = await this.ctx.account(asker);
     if (!account)
       throw new StanzaError("forbidden", { text: "Only accounts of this server may upload files." });
-    const base = this.parts.base();
+    const base = this.parts.base(asker);
     if (base === undefined)
-      throw new StanzaError("service-unavailable", { text: "No HTTP is listened for." });
+      throw new StanzaError("service-unavailable", { text: "No HTTPS is listened for." });
 
     const now = Date.now();
     const slot = this.#slot(asker, request, now);

@@ -17,6 +17,7 @@ class Stream implements Outlet {
   readonly written: { text: string; receipt: Receipt | undefined }[] = [];
   closed: (StreamError | undefined)[] = [];
   readonly secure = true;
+  readonly plainLocal = false;
   readonly log = silentLog;
 
   constructor(readonly standalone = false) {}

@@ -37,6 +37,7 @@ describe("The registry", () => {
       supersede: () => undefined,
       standalone: false,
       secure: true,
+      plainLocal: false,
       log: silentLog,
     };
     const account = { id: 1, jid: jid.bare };

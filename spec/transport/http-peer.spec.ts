@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { IncomingMessage } from "node:http";
+import { TLSSocket } from "node:tls";
 import { HttpPeers } from "../../src/transport/http-peer.js";
 
 interface Asked {
@@ -80,5 +81,17 @@ describe("Who speaks HTTP", () => {
       false,
     );
     assert.equal(peerOf([], { from: "192.0.2.1", to: "127.0.0.1" }).secure, false);
+  });
+
+  it("is plain and local on this machine, without TLS, where nothing was forwarded", () => {
+    const here = { value: "127.0.0.1" };
+    const plainLocal = (trusted: string[], headers = {}, kind: object = Object.prototype) => {
+      const socket = Object.create(kind, { remoteAddress: here, localAddress: here });
+      return new HttpPeers(trusted).of({ socket, headers } as unknown as IncomingMessage).plainLocal;
+    };
+    assert.equal(plainLocal([]), true);
+    assert.equal(plainLocal([], {}, TLSSocket.prototype), false);
+    for (const trusted of [[], ["127.0.0.1"]])
+      assert.equal(plainLocal(trusted, { "x-forwarded-proto": "https" }), false);
   });
 });

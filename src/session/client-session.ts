@@ -15,6 +15,7 @@ export interface Outlet {
   /** Every first-level element carries its namespace itself (WebSocket, BOSH). */
   readonly standalone: boolean;
   readonly secure: boolean;
+  readonly plainLocal: boolean;
   readonly log: Logger;
   /** The session goes on elsewhere: the stream has nothing to do with it any more. */
   supersede(): void;
@@ -63,6 +64,10 @@ export class ClientSession implements Session {
 
   get secure(): boolean {
     return this.#stream.secure;
+  }
+
+  get plainLocal(): boolean {
+    return this.#stream.plainLocal;
   }
 
   get log(): Logger {

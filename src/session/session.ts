@@ -78,6 +78,8 @@ export interface Session {
   readonly resource: Resource;
   /** TLS protects its stream. */
   readonly secure: boolean;
+  /** It came over HTTP without TLS from this machine, such as from a page that was fetched so. */
+  readonly plainLocal: boolean;
   readonly log: Logger;
   /** When it was bound, or came to this node; ms since 1970. */
   readonly boundAt: number;

@@ -82,6 +82,10 @@ export class ClientStream implements ConnectionHandler, StreamInfo, Outlet, Mana
     return this.connection.secure;
   }
 
+  get plainLocal(): boolean {
+    return this.connection.plainLocal;
+  }
+
   get standalone(): boolean {
     return this.connection.transport !== "tcp";
   }

@@ -18,6 +18,8 @@ export interface Connection {
   readonly transport: "tcp" | "websocket" | "bosh";
   readonly remoteAddress: string;
   readonly secure: boolean;
+  /** HTTP without TLS, which never leaves this machine. */
+  readonly plainLocal: boolean;
   /** Undefined without TLS. */
   tlsFacts(): TlsFacts | undefined;
   /** Bytes written that the network has not taken yet. */

@@ -8,6 +8,8 @@ export interface HttpPeer {
   readonly address: string;
   /** Nobody on the way can read along: TLS, here or at a trusted proxy, or it never leaves this machine. */
   readonly secure: boolean;
+  /** HTTP without TLS, which never leaves this machine. */
+  readonly plainLocal: boolean;
   /** A trusted proxy speaks for it. */
   readonly proxied: boolean;
   /** The client's own TLS, whose channel bindings hold; undefined behind a proxy. */
@@ -37,10 +39,12 @@ export class HttpPeers {
     const forwarded = FORWARDED.some((name) => headers[name] !== undefined);
     if (forwarded && this.isTrusted(address)) {
       const secure = forwardedOverTls(headers);
-      return { address: this.#client(headers, address), secure, proxied: true, tls: undefined };
+      const client = this.#client(headers, address);
+      return { address: client, secure, plainLocal: false, proxied: true, tls: undefined };
     }
     const local = !forwarded && isLoopback(address) && isLoopback(plainAddress(socket.localAddress ?? ""));
-    return { address, secure: tls !== undefined || local, proxied: false, tls };
+    const secure = tls !== undefined || local;
+    return { address, secure, plainLocal: local && tls === undefined, proxied: false, tls };
   }
 
   /** Each proxy adds at the end whom it heard: what stands before the last address that is no proxy, anybody may have made up. */

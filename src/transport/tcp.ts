@@ -25,6 +25,7 @@ export interface TcpOptions {
 /** Framing of XMPP over TCP: RFC 6120 §3 and §4. */
 export class TcpConnection implements Connection, ParserHandler {
   readonly transport = "tcp";
+  readonly plainLocal = false;
   readonly remoteAddress: string;
   handler!: ConnectionHandler;
   #socket: Socket;

@@ -29,6 +29,7 @@ export class WebSocketConnection implements Connection {
   readonly canStartTls = false;
   readonly remoteAddress: string;
   readonly secure: boolean;
+  readonly plainLocal: boolean;
   handler!: ConnectionHandler;
   #limits: ParserLimits;
   #out: string[] = [];
@@ -60,6 +61,7 @@ export class WebSocketConnection implements Connection {
     this.#limits = options.limits;
     this.remoteAddress = peer.address;
     this.secure = peer.secure;
+    this.plainLocal = peer.plainLocal;
     ws.on("message", (data, isBinary) => this.#read(data as Buffer, isBinary));
     ws.on("error", (error) => {
       this.#goneReason = error.message;

@@ -34,6 +34,7 @@ export class BoshSession implements Connection {
   readonly canStartTls = false;
   readonly remoteAddress: string;
   readonly secure: boolean;
+  readonly plainLocal: boolean;
   handler!: ConnectionHandler;
   limits: ParserLimits;
   readonly #keys: KeySequence;
@@ -59,6 +60,7 @@ export class BoshSession implements Connection {
   ) {
     this.remoteAddress = peer.address;
     this.secure = peer.secure;
+    this.plainLocal = peer.plainLocal;
     this.limits = options.limits;
     this.#keys = new KeySequence(request.attribute("newkey"));
     this.#pace = new Pace(terms);
