@@ -17,6 +17,8 @@ domains:
 listen:
   - { type: c2s, port: 0 }
   - { type: c2s-tls, port: 0 }
+  - { type: http, port: 0 }
+  - { type: https, port: 0 }
 `;
 
 export interface RunningServer {

@@ -13,7 +13,9 @@ export const xmppJs: Driver = ({ certificate }) => ({
 /** Debian's Python, as that is where Debian's slixmpp is. */
 export const PYTHON = "/usr/bin/python3";
 
-export const slixmpp: Driver = () => ({
+/** What it uploads goes over HTTPS by aiohttp, which takes what OpenSSL trusts. */
+export const slixmpp: Driver = ({ certificate }) => ({
   command: PYTHON,
   args: [join(sources, "clients", "slixmpp_client.py")],
+  env: { ...process.env, SSL_CERT_FILE: certificate },
 });

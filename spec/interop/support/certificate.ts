@@ -1,5 +1,9 @@
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import type { IncomingMessage } from "node:http";
+import { get } from "node:https";
+import { text } from "node:stream/consumers";
 import { connect } from "node:tls";
 
 const PATIENCE_MS = 5000;
@@ -16,4 +20,11 @@ export async function shownCertificate(port: number, domain: string): Promise<st
   } finally {
     socket.destroy();
   }
+}
+
+/** What is found at an https address of a server that shows the certificate in this PEM file. */
+export async function fetchTrusting(certificate: string, address: string): Promise<string> {
+  const request = get(address, { ca: await readFile(certificate), agent: false });
+  const [response] = (await once(request, "response")) as [IncomingMessage];
+  return text(response);
 }

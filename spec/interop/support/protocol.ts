@@ -25,6 +25,8 @@ export type Command =
   | { do: "accept"; jid: string }
   /** With an `id` the sender asks to be told when it was shown (XEP-0333); only the driver of @xmpp/client does so. */
   | { do: "message"; to: string; body: string; id?: string }
+  /** Uploads a text as a file (XEP-0363); only the driver of slixmpp does so. */
+  | { do: "upload"; name: string; text: string }
   | { do: "logout" };
 
 export type Happening =
@@ -43,6 +45,8 @@ export type Happening =
   | { saw: "message"; from: string; body: string; delayed: boolean }
   /** The other client has shown the message with that id to its user. */
   | { saw: "displayed"; from: string; id: string }
+  /** A file is where others find it. */
+  | { saw: "uploaded"; address: string }
   /** The driver cannot go on. */
   | { saw: "trouble"; why: string };
 
