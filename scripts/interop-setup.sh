@@ -7,8 +7,10 @@
 # exit 3  something is missing and only root can add it; the command that does is printed
 set -eu
 
-# python3-slixmpp, profanity, gajim: the clients. python3-aiohttp: for slixmpp's uploads. tmux: profanity's terminal. The rest is Gajim's desktop.
-packages="python3-slixmpp python3-aiohttp profanity tmux gajim xvfb openbox dbus-daemon xdotool imagemagick fonts-dejavu-core"
+# python3-slixmpp, profanity, gajim: the clients. python3-aiohttp: for slixmpp's uploads. tmux: profanity's terminal. The
+# rest is Gajim's desktop.
+packages="python3-slixmpp python3-aiohttp profanity tmux gajim xvfb openbox dbus-daemon libglib2.0-bin ca-certificates"
+packages="$packages xdotool imagemagick fonts-dejavu-core"
 user="${INTEROP_USER:-sluice-interop}"
 
 say() { printf 'interop-setup: %s\n' "$*"; }

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { chmod, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { xmppJs } from "./clients/drivers.js";
 import { Gajim } from "./clients/gajim.js";
 import { type RunningServer, startServer } from "./server.js";
+import { fetchTrusting } from "./support/certificate.js";
 import { DESKTOP_PROGRAMS, Desktop } from "./support/desktop.js";
 import { DrivenClient } from "./support/driven-client.js";
 import { missingPrograms, need } from "./support/need.js";
@@ -24,13 +27,13 @@ describe("interop: Gajim", function () {
 
   before("a server with two accounts, Juliet online, and Gajim on a desktop", async function () {
     person = await ordinaryPerson();
-    const missing = missingPrograms(["gajim", ...DESKTOP_PROGRAMS]);
+    const missing = missingPrograms(["gajim", "gdbus", ...DESKTOP_PROGRAMS]);
     need(this, "Gajim", person ? missing : [...missing, "an ordinary user to run it"]);
     home = await folderOf(person!, "gajim");
     server = await startServer({ users: USERS });
     juliet = await DrivenClient.login(xmppJs, loginFor(server, "juliet", "starttls"));
     desktop = await Desktop.start(person!, home.path);
-    gajim = new Gajim(desktop, home.path);
+    gajim = new Gajim(desktop, person!, home.path);
   });
 
   after("no process or file is left", async () => {
@@ -75,6 +78,19 @@ describe("interop: Gajim", function () {
     await desktop.keep("gajim-5-answer-sent");
   });
 
+  it("uploads a file over HTTPS, which is found where the other client is told", async function () {
+    const trusts = await gajim.trustsForUploads();
+    need(this, "Gajim's uploads", trusts ? [] : ["user name spaces and /etc/ssl/certs/ca-certificates.crt"]);
+    const letter = join(home.path, "letter.txt");
+    await writeFile(letter, "Thus with a kiss I die.");
+    await chmod(letter, 0o644);
+    await gajim.sendFile(letter);
+    const { body } = await juliet.sees("message", { from: ROMEO });
+    assert.match(body, /^https:.*\/letter.txt$/);
+    assert.equal(await fetchTrusting(server.certificate, body), "Thus with a kiss I die.");
+    await desktop.keep("gajim-7-file-sent");
+  });
+
   it("goes offline when it is closed", async () => {
     await gajim.quit();
     await juliet.sees("presence", { from: ROMEO, available: false });
@@ -91,6 +107,6 @@ describe("interop: Gajim", function () {
     // COMPAT: Gajim names the last message by time, which may be its own answer: the time of a kept message may be given
     // in whole seconds (XEP-0082), that of an answer is not.
     await juliet.sees("displayed", { from: ROMEO });
-    await desktop.keep("gajim-6-kept-message-shown");
+    await desktop.keep("gajim-8-kept-message-shown");
   });
 });

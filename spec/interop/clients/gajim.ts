@@ -1,14 +1,29 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import type { Child } from "../support/child.js";
 import type { Desktop } from "../support/desktop.js";
+import type { Person } from "../support/person.js";
 import type { Login } from "../support/protocol.js";
 import { sources } from "../support/repository.js";
 import { until } from "../support/waiting.js";
 import { PYTHON } from "./drivers.js";
 
+/** Gajim's window on the message bus. */
+const WINDOW = ["--dest", "org.gajim.Gajim", "--object-path", "/org/gajim/Gajim/window/1"];
 const PATIENCE_MS = 30_000;
 /** What is waited for, and what helps to understand a failure. */
+const SYSTEM_TRUST = "/etc/ssl/certs/ca-certificates.crt";
+const OWN_SPACE = ["--user", "--map-root-user", "--mount"];
+/**
+ * Runs a program that finds another file in the place of the one with the certificates that the system trusts, which is
+ * where GLib reads them whatever the environment says. No rights are needed for that in a name space of its own, where it is
+ * in the end who it was before. $0: the certificates, $1 and $2: the ids of user and group.
+ */
+const TRUSTING = `
+  mount --bind "$0" ${SYSTEM_TRUST}
+  uid=$1 gid=$2; shift 2
+  exec unshare --user --map-user="$uid" --map-group="$gid" "$@"`;
 const LOG = "gajim=INFO,gajim.c.ged=DEBUG,gajim.gtk.add_contact=DEBUG";
 
 export interface ArchivedMessage {
@@ -22,10 +37,13 @@ export interface ArchivedMessage {
 export class Gajim {
   readonly #settings: string;
   #running: Child | undefined;
+  /** PEM file, once it is configured. */
+  #certificate = "";
 
   /** `home`: the folder for its files. */
   constructor(
     private readonly desktop: Desktop,
+    private readonly person: Person,
     home: string,
   ) {
     this.#settings = join(home, "gajim");
@@ -33,14 +51,32 @@ export class Gajim {
 
   /** Writes its settings, while it does not run: it will start with that account and trust the certificate. */
   async configure(login: Login): Promise<void> {
+    this.#certificate = login.certificate;
     await this.#python("gajim_settings.py", JSON.stringify(settingsFor(login)));
   }
 
   /** Starts Gajim; resolves when its window is there and its account online. */
   async start(): Promise<void> {
-    this.#running = this.desktop.launch("gajim", "-c", this.#settings, "-l", LOG);
+    const [program, ...args] = [...(await this.#trusting()), "gajim", "-c", this.#settings, "-l", LOG];
+    this.#running = this.desktop.launch(program, ...args);
     await this.#logs(/Raise event: signed-in/);
     await this.desktop.focused("Gajim");
+  }
+
+  /** Whether it trusts the server's certificate also where it asks nobody: for uploads. */
+  trustsForUploads(): Promise<boolean> {
+    const probe = this.desktop.run("unshare", [...OWN_SPACE, "test", "-f", SYSTEM_TRUST]);
+    return probe.then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** What to run Gajim with, so that it does; some systems do not allow it. */
+  async #trusting(): Promise<string[]> {
+    if (!(await this.trustsForUploads())) return [];
+    const { uid = process.getuid?.(), gid = process.getgid?.() } = this.person;
+    return ["unshare", ...OWN_SPACE, "sh", "-ec", TRUSTING, this.#certificate, `${uid}`, `${gid}`];
   }
 
   /** Opens the dialog that adds a contact, at its second page. */
@@ -68,6 +104,16 @@ export class Gajim {
   /** Types a message into the open chat and sends it. */
   async write(text: string): Promise<void> {
     await this.desktop.type(text);
+    await this.desktop.press("Return");
+  }
+
+  /** Sends a file from the open chat. */
+  async sendFile(path: string): Promise<void> {
+    // As if it were dropped on the chat: the action is on the bus, and the file chooser is left out.
+    const files = `[<['${pathToFileURL(path)}']>]`;
+    const action = ["--method", "org.gtk.Actions.Activate", "send-file", files, "{}"];
+    await this.desktop.run("gdbus", ["call", "--session", ...WINDOW, ...action]);
+    await this.desktop.keep("gajim-6-file-chosen");
     await this.desktop.press("Return");
   }
 
