@@ -12,7 +12,6 @@ import { PYTHON } from "./drivers.js";
 /** Gajim's window on the message bus. */
 const WINDOW = ["--dest", "org.gajim.Gajim", "--object-path", "/org/gajim/Gajim/window/1"];
 const PATIENCE_MS = 30_000;
-/** What is waited for, and what helps to understand a failure. */
 const SYSTEM_TRUST = "/etc/ssl/certs/ca-certificates.crt";
 const OWN_SPACE = ["--user", "--map-root-user", "--mount"];
 /**
@@ -24,6 +23,7 @@ const TRUSTING = `
   mount --bind "$0" ${SYSTEM_TRUST}
   uid=$1 gid=$2; shift 2
   exec unshare --user --map-user="$uid" --map-group="$gid" "$@"`;
+/** What is waited for, and what helps to understand a failure. */
 const LOG = "gajim=INFO,gajim.c.ged=DEBUG,gajim.gtk.add_contact=DEBUG";
 
 export interface ArchivedMessage {
