@@ -5,7 +5,7 @@ import { definePlugin, type Jid, type PluginContext, xml } from "../src/plugin/a
 import { Allowance } from "./upload/allowance.js";
 import { Downloads } from "./upload/download.js";
 import { UploadFolder } from "./upload/folder.js";
-import { NS_PURPOSE, NS_UPLOAD } from "./upload/namespace.js";
+import { NS_OWN, NS_PURPOSE, NS_UPLOAD } from "./upload/namespace.js";
 import { type UploadOptions, uploadOptions } from "./upload/options.js";
 import { Uploads } from "./upload/receive.js";
 import { createSignature } from "./upload/signature.js";
@@ -70,6 +70,8 @@ function announce(ctx: PluginContext, { maxFileSize, quota }: UploadOptions): vo
       { xmlns: "jabber:x:data", type: "result" },
       field("FORM_TYPE", NS_UPLOAD, "hidden"),
       field("max-file-size", String(Math.min(maxFileSize, quota))),
+      // XEP-0363 has no field for this: XEP-0068 §3.4 says how to add one.
+      field(`{${NS_OWN}}quota`, String(quota)),
     ),
   );
 }
