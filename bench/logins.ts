@@ -1,17 +1,22 @@
 /**
  * `node dist/bench/logins.js`: what a login costs in a cluster of two, on the node that it comes to and on the other one, which has to
- * know of it; and what the session then takes of either's memory. Needs what `services.js` prints.
+ * know of it; and what the session then takes of either's heap. Needs what `services.js` prints.
  */
+import { readFileSync, rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { heapFile } from "./heap-file.js";
 import { accounts, connectAll } from "./load/login.js";
 import { sluiceClusters } from "./peers/sluice-cluster.js";
-import { cpuMicros, residentKb } from "./process-tree.js";
+import { cpuMicros } from "./process-tree.js";
 
 /** Logins before the first reading. */
 const WARM = 300;
 const LOGINS = Number(process.argv[2] ?? 2000);
 /** ms for the other node to have heard of all, and for garbage to go. */
 const SETTLE = 3000;
+
+/** ms until nodes that have just come know where each account has been of late, and need not ask: four times `cluster.deadAfter`. */
+const KNOWN = 33_000;
 
 interface Reading {
   /** Of each node, in µs. */
@@ -35,6 +40,7 @@ for (const peer of sluiceClusters) {
     // All of them on the first node.
     const target = { host: "127.0.0.1", port: server.port, protocol: "xmpp", domain: "localhost" } as const;
     const warm = await connectAll(all.slice(0, WARM), target);
+    if (server.pids().length > 1) await sleep(KNOWN);
     const before = await read(server.pids());
     const clients = await connectAll(all.slice(WARM), target);
     const during = await read(server.pids());
@@ -58,7 +64,15 @@ async function read(pids: readonly number[]): Promise<Reading> {
   const cpu = pids.map((pid) => cpuMicros([pid]));
   for (const pid of pids) process.kill(pid, "SIGUSR2");
   await sleep(SETTLE);
-  return { cpu, memory: pids.map((pid) => residentKb([pid])) };
+  return { cpu, memory: pids.map(takeHeap) };
+}
+
+/** KiB */
+function takeHeap(pid: number): number {
+  const file = heapFile(pid);
+  const bytes = Number(readFileSync(file, "utf8"));
+  rmSync(file);
+  return bytes / 1024;
 }
 
 /** Of one login, on its own node and on the other one; 0 where there is none. */
