@@ -6,9 +6,6 @@ import { handedOut } from "./media-type.js";
 import { parsePlace } from "./place.js";
 import { parseRange } from "./range.js";
 
-/** ms without progress after which a download is given up. */
-const STALLED = 60_000;
-
 /** Hands out files to whoever knows their address: XEP-0363 §2. */
 export class Downloads {
   /** @param path of all uploads, with a slash at its end. */
@@ -79,13 +76,10 @@ async function pour(
   range: { start: number; end: number },
   response: HttpResponse,
 ): Promise<void> {
-  response.setTimeout(STALLED, () => response.destroy());
   try {
     await pipeline(content.createReadStream({ ...range, autoClose: false }), response);
   } catch (error) {
     // Whoever asked has gone, or reads no more.
     if ((error as NodeJS.ErrnoException).code !== "ERR_STREAM_PREMATURE_CLOSE") throw error;
-  } finally {
-    response.setTimeout(0);
   }
 }

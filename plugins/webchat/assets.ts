@@ -38,8 +38,8 @@ const YEAR = 365 * 24 * 60 * 60;
 interface Asset {
   file: string;
   contentType: string;
-  /** Compressed when it is asked for the first time. There are as many as there are files. */
-  compressed?: Promise<Buffer>;
+  /** Each read when it is asked for the first time, and kept: there are as many as there are files. */
+  bodies: { plain?: Promise<Buffer>; compressed?: Promise<Buffer> };
 }
 
 /** The client's files, each under a path that names its version and can be kept for ever. */
@@ -55,7 +55,7 @@ export class Assets {
     for (const name of names) {
       if (!NEEDED.some((needed) => needed.test(name))) continue;
       const contentType = CONTENT_TYPES[name.slice(name.lastIndexOf(".") + 1)];
-      this.#byPath.set(`${path}${name}`, { file: join(folder, name), contentType });
+      this.#byPath.set(`${path}${name}`, { file: join(folder, name), contentType, bodies: {} });
     }
   }
 
@@ -77,7 +77,7 @@ export class Assets {
     if (!asset) throw new HttpError(404);
     const mayCompress = !AS_IT_IS.test(asset.file);
     const compressed = mayCompress && /\bgzip\b/.test(String(headers["accept-encoding"] ?? ""));
-    const body = compressed ? await compressedBody(asset) : await readFile(asset.file);
+    const body = await bodyOf(asset, compressed ? "compressed" : "plain");
     if (mayCompress) response.setHeader("Vary", "Accept-Encoding");
     if (compressed) response.setHeader("Content-Encoding", "gzip");
     response.setHeader("Cache-Control", `public, max-age=${YEAR}, immutable`);
@@ -86,7 +86,16 @@ export class Assets {
   }
 }
 
-function compressedBody(asset: Asset): Promise<Buffer> {
-  asset.compressed ??= readFile(asset.file).then((content) => compress(content));
-  return asset.compressed;
+function bodyOf({ file, bodies }: Asset, form: keyof Asset["bodies"]): Promise<Buffer> {
+  bodies[form] ??= read(file, form).catch((error) => {
+    // It may be there the next time.
+    delete bodies[form];
+    throw error;
+  });
+  return bodies[form];
+}
+
+async function read(file: string, form: keyof Asset["bodies"]): Promise<Buffer> {
+  const content = await readFile(file);
+  return form === "plain" ? content : compress(content);
 }

@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { HttpServer } from "../../src/transport/http.js";
 import { HttpError } from "../../src/transport/http-error.js";
-import type { HttpRoute } from "../../src/transport/http-route.js";
+import type { HttpResponse, HttpRoute } from "../../src/transport/http-route.js";
 import { Listener } from "../../src/transport/listener.js";
 import type { TlsSettings } from "../../src/transport/tls.js";
 import { startTestServer } from "../support/server.js";
@@ -132,6 +132,130 @@ describe("The HTTP server", () => {
   it("cuts a connection that says nothing at all", async () => {
     const socket = connect(web.port, "127.0.0.1");
     assert.match(await text(socket), /^HTTP\/1\.1 408 |^$/);
+  });
+
+  it("deals with one request of a connection at a time, and answers in their order", async () => {
+    let underWay = 0;
+    let most = 0;
+    const slow: HttpRoute = {
+      method: "GET",
+      path: "/slow/",
+      handler: async ({ path }, response) => {
+        underWay += 1;
+        most = Math.max(most, underWay);
+        await new Promise(setImmediate);
+        response.end(path, () => {
+          underWay -= 1;
+        });
+      },
+    };
+    const own = await startWeb([slow]);
+    const socket = connect(own.port, "127.0.0.1");
+    const requests = [1, 2, 3, 4].map((n) => `GET /slow/${n} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    socket.write(`${requests.join("")}GET /slow/5 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+    const answers = await text(socket);
+    assert.deepEqual(answers.match(/\/slow\/\d/g), ["/slow/1", "/slow/2", "/slow/3", "/slow/4", "/slow/5"]);
+    assert.equal(most, 1);
+    own.stop();
+  });
+
+  it("deals with requests side by side where answers wait for later requests", async () => {
+    let first: HttpResponse | undefined;
+    const waiting: HttpRoute = {
+      method: "GET",
+      path: "/waiting",
+      held: true,
+      handler: (_request, response) => {
+        first?.end("first");
+        if (first) response.end("second");
+        first = response;
+      },
+    };
+    const own = await startWeb([waiting]);
+    const socket = connect(own.port, "127.0.0.1");
+    const head = "GET /waiting HTTP/1.1\r\nHost: a\r\n";
+    socket.write(`${head}\r\n${head}Connection: close\r\n\r\n`);
+    assert.match(await text(socket), /first.*second/s);
+    own.stop();
+  });
+
+  it("tells all whose answers wait that the connection is gone", async () => {
+    const lost: number[] = [];
+    let count = 0;
+    let allLost: () => void = () => undefined;
+    const bothLost = new Promise<void>((resolve) => {
+      allLost = resolve;
+    });
+    const waiting: HttpRoute = {
+      method: "GET",
+      path: "/waiting",
+      held: true,
+      handler: (_request, response) => {
+        const mine = count++;
+        response.once("close", () => {
+          lost.push(mine);
+          if (lost.length === 2) allLost();
+        });
+        if (count === 2) socket.destroy();
+      },
+    };
+    const own = await startWeb([waiting]);
+    const socket = connect(own.port, "127.0.0.1");
+    socket.write("GET /waiting HTTP/1.1\r\nHost: a\r\n\r\n".repeat(2));
+    await bothLost;
+    own.stop();
+  });
+
+  it("cuts a connection on which more requests wait than anybody needs", async () => {
+    let handled = 0;
+    const handle = () => {
+      handled += 1;
+    };
+    const never: HttpRoute = { method: "GET", path: "/never", handler: () => handle() };
+    const own = await startWeb([never]);
+    const socket = connect(own.port, "127.0.0.1");
+    socket.on("error", () => undefined);
+    socket.write("GET /never HTTP/1.1\r\nHost: a\r\n\r\n".repeat(100));
+    await once(socket, "close");
+    assert.equal(handled, 1);
+    own.stop();
+  });
+
+  it("cuts a connection whose client takes nothing of an answer", async () => {
+    let gone: () => void = () => undefined;
+    const cut = new Promise<void>((resolve) => {
+      gone = resolve;
+    });
+    const large: HttpRoute = {
+      method: "GET",
+      path: "/large",
+      handler: (_request, response) => {
+        response.once("close", gone);
+        response.end(Buffer.alloc(50_000_000));
+      },
+    };
+    const own = await startWeb([large]);
+    const socket = connect(own.port, "127.0.0.1");
+    socket.on("error", () => undefined);
+    socket.pause();
+    socket.write("GET /large HTTP/1.1\r\nHost: a\r\n\r\n");
+    await cut;
+    socket.destroy();
+    own.stop();
+  });
+
+  it("lets a request be held for longer than a connection may be idle", async () => {
+    const held: HttpRoute = {
+      method: "GET",
+      path: "/held",
+      handler: ({ query }, response) => void setTimeout(() => response.end("now"), Number(query.get("ms"))),
+    };
+    const own = await startWeb([held]);
+    const socket = connect(own.port, "127.0.0.1");
+    const head = (ms: number) => `GET /held?ms=${ms} HTTP/1.1\r\nHost: a\r\n`;
+    socket.write(`${head(0)}\r\n${head(1500)}Connection: close\r\n\r\n`);
+    assert.equal((await text(socket)).match(/now/g)?.length, 2);
+    own.stop();
   });
 
   it("refuses upgrades that nobody asked for", async () => {

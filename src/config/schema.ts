@@ -224,7 +224,9 @@ const http = section({
     .describe("How long a request may take to arrive."),
   keepAliveTimeout: duration({ min: SECOND, max: 10 * MINUTE })
     .prefault("75s")
-    .describe("How long a connection is kept open for the next request."),
+    .describe(
+      "How long a connection is kept open for the next request, or while its client takes nothing of an answer.",
+    ),
   websocket: section({
     pingInterval: duration({ min: SECOND, max: 60 * MINUTE })
       .prefault("50s")

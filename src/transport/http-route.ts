@@ -51,6 +51,8 @@ export interface HttpRoute {
   cors?: boolean;
   /** How long the body may take is for the handler to limit, not for `http.requestTimeout`: it may be large. */
   unhurried?: boolean;
+  /** Its answers may wait for later requests, so those of one connection are dealt with side by side. */
+  held?: boolean;
   /** Answers, or throws. What it throws other than HttpError is logged and becomes a 500 without details. */
   handler(request: HttpRequest, response: HttpResponse): void | Promise<void>;
 }

@@ -9,7 +9,9 @@ import type { Socket } from "node:net";
 import type { Logger } from "../log.js";
 import { HttpError } from "./http-error.js";
 import { type HttpPeer, HttpPeers } from "./http-peer.js";
+import { responsesThatStallFor } from "./http-response.js";
 import { HttpRequest, type HttpRoute, HttpRoutes } from "./http-route.js";
+import { HttpTurns } from "./http-turns.js";
 import type { TlsSettings } from "./tls.js";
 
 export interface HttpOptions {
@@ -19,7 +21,7 @@ export interface HttpOptions {
   origins: readonly string[];
   /** ms for a request to arrive, its body included. */
   requestTimeout: number;
-  /** ms that a connection may be idle between requests. */
+  /** ms that a connection may be idle between requests, or while it should take an answer. */
   keepAliveTimeout: number;
 }
 
@@ -47,6 +49,7 @@ export class HttpServer {
   readonly routes = new HttpRoutes();
   readonly peers: HttpPeers;
   readonly #upgrades = new Map<string, UpgradeHandler>();
+  readonly #turns = new HttpTurns();
   readonly #server: Server;
 
   constructor(
@@ -64,8 +67,9 @@ export class HttpServer {
         keepAliveTimeout,
         connectionsCheckingInterval: Math.min(CHECK_INTERVAL, requestTimeout),
         noDelay: true,
+        ServerResponse: responsesThatStallFor(keepAliveTimeout),
       },
-      (request, response) => void this.#serve(request, response),
+      (request, response) => this.#arrived(request, response),
     );
     // It never listens by itself, but begins with this to look after its timeouts.
     this.#server.emit("listening");
@@ -91,11 +95,22 @@ export class HttpServer {
     this.#server.close();
   }
 
-  async #serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+  #arrived(incoming: IncomingMessage, response: ServerResponse): void {
+    const request = new HttpRequest(incoming, this.peers.of(incoming));
+    const found = this.routes.find(request.path, request.host);
+    const held = found.some((route) => route.held);
+    this.#turns.take(incoming.socket, {
+      response,
+      held,
+      begin: () => void this.#serve(request, found, response),
+    });
+  }
+
+  async #serve(request: HttpRequest, found: HttpRoute[], response: ServerResponse): Promise<void> {
+    const { incoming } = request;
     for (const name in HEADERS) response.setHeader(name, HEADERS[name]);
     try {
-      const request = new HttpRequest(incoming, this.peers.of(incoming));
-      const route = this.#choose(request, response);
+      const route = this.#choose(request, found, response);
       if (!route) return;
       if (!route.unhurried) this.#limitBody(incoming, response);
       await route.handler(request, response);
@@ -105,8 +120,7 @@ export class HttpServer {
   }
 
   /** The route that is to answer; undefined when the answer was given. @throws HttpError */
-  #choose(request: HttpRequest, response: ServerResponse): HttpRoute | undefined {
-    const found = this.routes.find(request.path, request.host);
+  #choose(request: HttpRequest, found: HttpRoute[], response: ServerResponse): HttpRoute | undefined {
     if (found.length === 0) throw new HttpError(404);
     const methods = found.flatMap(({ method }) => method);
     if (found.some(({ cors }) => cors)) this.#allowOrigin(request.incoming, response);

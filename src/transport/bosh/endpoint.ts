@@ -38,6 +38,7 @@ export class BoshEndpoint {
       method: "POST",
       path: BOSH_PATH,
       cors: true,
+      held: true,
       handler: (request, response) => this.#handle(request, response),
     });
   }
