@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { request as httpsRequest } from "node:https";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { HttpServer } from "../../src/transport/http.js";
 import { HttpError } from "../../src/transport/http-error.js";
@@ -17,6 +17,8 @@ interface Web {
   http: HttpServer;
   base: string;
   port: number;
+  /** The server's ends of all connections. */
+  sockets: Set<Socket>;
   stop(): void;
 }
 
@@ -25,15 +27,18 @@ async function startWeb(routes: HttpRoute[], options: Partial<typeof OPTIONS> = 
   const http = new HttpServer({ ...OPTIONS, ...options }, {} as TlsSettings, silentLog);
   for (const route of routes) http.routes.add(route);
   const bounds = { maxConnections: 0, maxConnectionsPerAddress: 0 };
-  const listener = new Listener({ type: "http", host: "127.0.0.1", port: 0, ...bounds }, (socket) =>
-    http.accept(socket, false),
-  );
+  const sockets = new Set<Socket>();
+  const listener = new Listener({ type: "http", host: "127.0.0.1", port: 0, ...bounds }, (socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+    http.accept(socket, false);
+  });
   const port = await listener.start();
   const stop = () => {
     listener.stop();
     http.stop();
   };
-  return { http, port, base: `http://127.0.0.1:${port}`, stop };
+  return { http, port, base: `http://127.0.0.1:${port}`, sockets, stop };
 }
 
 const hello: HttpRoute = {
@@ -264,6 +269,33 @@ describe("The HTTP server", () => {
       "GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
     );
     assert.match(await text(socket), /^HTTP\/1\.1 404 /);
+  });
+
+  it("keeps nothing of a connection whose upgrade it refused, though its client stays and goes on talking", async () => {
+    const own = await startWeb([hello]);
+    const client = connect({ port: own.port, host: "127.0.0.1", allowHalfOpen: true });
+    client.on("error", () => undefined);
+    client.write("GET /hello HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nmore");
+    await once(client, "data");
+    for (const socket of own.sockets) await once(socket, "close");
+    client.destroy();
+    own.stop();
+  });
+
+  it("ignores requests for upgrades to what it does not speak, RFC 9110 §7.8", async () => {
+    const client = connect(web.port, "127.0.0.1");
+    const h2c = "Host: a\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__";
+    const ask = async (text: string) => {
+      client.write(text);
+      return String((await once(client, "data"))[0]);
+    };
+    const get = `GET /hello HTTP/1.1\r\n${h2c}\r\nConnection: Upgrade, HTTP2-Settings\r\n\r\n`;
+    assert.match(await ask(get), /^HTTP\/1\.1 200 .*hello$/s);
+    assert.match(await ask(get), /^HTTP\/1\.1 200 .*hello$/s);
+    const post = `POST /echo HTTP/1.1\r\n${h2c}\r\nConnection: Upgrade, HTTP2-Settings\r\nContent-Length: 6\r\n\r\n`;
+    client.write(`${post}par`);
+    assert.match(await ask("ted"), /^HTTP\/1\.1 200 .*parted$/s);
+    client.destroy();
   });
 
   it("lets pages of all sites use what is made for them, and nothing else", async () => {

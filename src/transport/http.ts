@@ -8,10 +8,11 @@ import {
 import type { Socket } from "node:net";
 import type { Logger } from "../log.js";
 import { HttpError } from "./http-error.js";
-import { type HttpPeer, HttpPeers } from "./http-peer.js";
+import { HttpPeers } from "./http-peer.js";
 import { responsesThatStallFor } from "./http-response.js";
 import { HttpRequest, type HttpRoute, HttpRoutes } from "./http-route.js";
 import { HttpTurns } from "./http-turns.js";
+import { asksForWebSocket, HttpUpgrades, putBack, refuse } from "./http-upgrades.js";
 import type { TlsSettings } from "./tls.js";
 
 export interface HttpOptions {
@@ -24,14 +25,6 @@ export interface HttpOptions {
   /** ms that a connection may be idle between requests, or while it should take an answer. */
   keepAliveTimeout: number;
 }
-
-/** Takes over a connection: RFC 9110 §7.8. */
-export type UpgradeHandler = (
-  request: IncomingMessage,
-  socket: Socket,
-  head: Buffer,
-  peer: HttpPeer,
-) => undefined | HttpError;
 
 /** On every answer. What is served here is data, never a page that may run or be framed. */
 const HEADERS: Record<string, string> = {
@@ -47,8 +40,8 @@ const HEADERS_TIMEOUT = 15_000;
 /** The one HTTP server, behind all `http` and `https` listeners. */
 export class HttpServer {
   readonly routes = new HttpRoutes();
+  readonly upgrades = new HttpUpgrades();
   readonly peers: HttpPeers;
-  readonly #upgrades = new Map<string, UpgradeHandler>();
   readonly #turns = new HttpTurns();
   readonly #server: Server;
 
@@ -79,14 +72,6 @@ export class HttpServer {
   /** Takes a connection from a listener. @param encrypted it begins with TLS. */
   accept(socket: Socket, encrypted: boolean): void {
     this.#server.emit("connection", encrypted ? this.tls.wrap(socket, undefined, "http/1.1") : socket);
-  }
-
-  /** Has the upgrades at a path handled. @returns takes it back. */
-  onUpgrade(path: string, handler: UpgradeHandler): () => void {
-    this.#upgrades.set(path, handler);
-    return () => {
-      this.#upgrades.delete(path);
-    };
   }
 
   /** Ends all connections, also those with a request under way. */
@@ -166,8 +151,7 @@ export class HttpServer {
   }
 
   #fail(error: unknown, incoming: IncomingMessage, response: ServerResponse): void {
-    const status = error instanceof HttpError ? error.status : 500;
-    if (status === 500) this.log.error({ err: error, path: incoming.url }, "a request could not be answered");
+    const status = this.#statusFor(error, incoming);
     if (response.headersSent) {
       response.destroy();
       return;
@@ -178,22 +162,32 @@ export class HttpServer {
     response.end(`${STATUS_CODES[status]}\n`);
   }
 
-  #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
-    // From here on the connection is nobody's who would listen for its errors; closing it is the answer to all of them.
-    socket.on("error", () => socket.destroy());
-    const refusal = this.#tryUpgrade(request, socket, head);
-    if (!refusal) return;
-    const { status } = refusal;
-    socket.end(
-      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
-    );
+  #statusFor(error: unknown, { url }: IncomingMessage): number {
+    if (error instanceof HttpError) return error.status;
+    this.log.error({ err: error, path: url }, "a request could not be answered");
+    return 500;
   }
 
-  #tryUpgrade(request: IncomingMessage, socket: Socket, head: Buffer): undefined | HttpError {
-    const handler = this.#upgrades.get((request.url ?? "").split("?")[0]);
-    if (!handler) return new HttpError(404);
-    if (!this.#isAllowed(request.headers.origin)) return new HttpError(403);
-    return handler(request, socket, head, this.peers.of(request));
+  #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+    // It would be in the middle of another answer.
+    if (this.#turns.isBusy(socket)) socket.destroy();
+    else if (asksForWebSocket(request)) this.#handOver(request, socket, head);
+    else {
+      putBack(request, socket, head);
+      this.#server.emit("connection", socket);
+    }
+  }
+
+  #handOver(request: IncomingMessage, socket: Socket, head: Buffer): void {
+    // From here on the connection is nobody's who would listen for its errors; closing it is the answer to all of them.
+    socket.on("error", () => socket.destroy());
+    try {
+      const handler = this.upgrades.find(request);
+      if (!this.#isAllowed(request.headers.origin)) throw new HttpError(403);
+      handler(request, socket, head, this.peers.of(request));
+    } catch (error) {
+      refuse(socket, this.#statusFor(error, request));
+    }
   }
 }
 

@@ -51,7 +51,7 @@ export class WebSocketEndpoint {
     }, options.pingInterval);
     this.#undo = [
       () => clearInterval(pings),
-      http.onUpgrade(WEBSOCKET_PATH, (request, socket, head, peer) =>
+      http.upgrades.add(WEBSOCKET_PATH, (request, socket, head, peer) =>
         this.#begin(request, socket, head, peer),
       ),
       http.routes.add({
@@ -75,14 +75,14 @@ export class WebSocketEndpoint {
     for (const connection of this.#open) connection.destroy();
   }
 
-  #begin(request: IncomingMessage, socket: Socket, head: Buffer, peer: HttpPeer): undefined | HttpError {
-    if (this.#stopping) return new HttpError(503);
+  #begin(request: IncomingMessage, socket: Socket, head: Buffer, peer: HttpPeer): void {
+    if (this.#stopping) throw new HttpError(503);
     // RFC 7395 §3.1: a client that does not ask for it would not know what to make of what it hears.
     const offered = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
-    if (!offered.includes(SUBPROTOCOL)) return new HttpError(400);
+    if (!offered.includes(SUBPROTOCOL)) throw new HttpError(400);
     if (peer.proxied) {
       // RFC 6585 §4
-      if (!this.#behindProxies.enter(peer.address)) return new HttpError(429);
+      if (!this.#behindProxies.enter(peer.address)) throw new HttpError(429);
       socket.once("close", () => this.#behindProxies.leave(peer.address));
     }
     this.#server.handleUpgrade(request, socket, head, (ws) => {
@@ -91,6 +91,5 @@ export class WebSocketEndpoint {
       ws.once("close", () => this.#open.delete(connection));
       this.accept(connection);
     });
-    return undefined;
   }
 }
