@@ -5,7 +5,7 @@ import { connect, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { HttpServer } from "../../src/transport/http.js";
 import { HttpError } from "../../src/transport/http-error.js";
-import type { HttpResponse, HttpRoute } from "../../src/transport/http-route.js";
+import { type HttpResponse, type HttpRoute, HttpRoutes } from "../../src/transport/http-route.js";
 import { Listener } from "../../src/transport/listener.js";
 import type { TlsSettings } from "../../src/transport/tls.js";
 import { startTestServer } from "../support/server.js";
@@ -90,6 +90,16 @@ describe("The HTTP server", () => {
     for (const path of ["/below/", "/below/a", "/below/a/b.c"])
       assert.equal(await (await fetch(`${web.base}${path}`)).text(), path);
     assert.equal((await fetch(`${web.base}/below`)).status, 404);
+  });
+
+  it("does not look long for the route of a path of nothing but slashes", async () => {
+    const routes = new HttpRoutes();
+    routes.add({ ...hello, path: "/below/" });
+    const path = "/".repeat(15_000);
+    const begun = performance.now();
+    for (let n = 0; n < 100; n++) assert.deepEqual(routes.find(path, "a"), []);
+    // It would be many times that if all that the path is below of were looked up.
+    assert.ok(performance.now() - begun < 1000);
   });
 
   it("answers HEAD like GET, without a body", async () => {

@@ -66,6 +66,8 @@ interface Placed {
 /** All routes by path. */
 export class HttpRoutes {
   readonly #byPath = new Map<string, Placed[]>();
+  /** Characters of the longest path. */
+  #longest = 0;
 
   /**
    * @param host the domain it is for. A request for a host that no route names gets the first domain's.
@@ -75,6 +77,7 @@ export class HttpRoutes {
     const { path } = route;
     const placed = { route, host };
     this.#byPath.set(path, [...(this.#byPath.get(path) ?? []), placed]);
+    this.#longest = Math.max(this.#longest, path.length);
     return () => {
       const left = (this.#byPath.get(path) ?? []).filter((one) => one !== placed);
       if (left.length > 0) this.#byPath.set(path, left);
@@ -93,11 +96,14 @@ export class HttpRoutes {
   #at(path: string): Placed[] {
     const exact = this.#byPath.get(path);
     if (exact) return exact;
-    for (let end = path.lastIndexOf("/"); end >= 0; end = end === 0 ? -1 : path.lastIndexOf("/", end - 1)) {
-      const found = this.#byPath.get(path.slice(0, end + 1));
-      if (found) return found;
+    // No further than there are routes: a path that is asked for may be nothing but slashes.
+    let above = path.slice(0, this.#longest);
+    for (;;) {
+      above = above.slice(0, above.lastIndexOf("/") + 1);
+      const found = this.#byPath.get(above);
+      if (found || above === "") return found ?? [];
+      above = above.slice(0, -1);
     }
-    return [];
   }
 }
 
