@@ -134,6 +134,22 @@ describe("BOSH (XEP-0124, XEP-0206)", () => {
       assertOver(await session.send(ping("x".repeat(25_000))), "policy-violation");
       const early = await RawBosh.begin(server.webPort);
       assertOver(await early.send(ping("x".repeat(15_000))), "policy-violation");
+    });
+
+    it("is small before login, however small the elements are", async () => {
+      const many = "<a/>".repeat(15_000);
+      assertOver(await (await RawBosh.begin(server.webPort)).send(many), "policy-violation");
+      const session = new RawBosh(server.webPort);
+      assertOver(await session.send(many, { to: "localhost", ver: "1.6" }), "policy-violation");
+    });
+
+    it("is not read where no such session is", async () => {
+      const session = new RawBosh(server.webPort);
+      session.sid = "guessed";
+      assertOver(await session.send("<not-even-xml"), "item-not-found");
+    });
+
+    it("is refused by HTTP where it is too large to be read", async () => {
       const url = `http://127.0.0.1:${server.webPort}/http-bind`;
       assert.equal((await fetch(url, { method: "POST", body: " ".repeat(110_000) })).status, 413);
     });
@@ -291,6 +307,34 @@ describe("BOSH (XEP-0124, XEP-0206)", () => {
       assertOver(await other.send(), "item-not-found");
       assert.deepEqual(ids(await session.send(ping("a"))), ["a"]);
       assertOver(await session.send("", { pause: 1000 }), "policy-violation");
+    });
+  });
+
+  describe("a pause, §10", () => {
+    it("takes what comes with it", async () => {
+      const juliet = await RawBosh.logIn(server.webPort, "juliet");
+      const waiting = juliet.send();
+      const session = await RawBosh.logIn(server.webPort, "romeo");
+      const message = `<message xmlns='jabber:client' to='${juliet.jid}' id='bye'><body>so long</body></message>`;
+      const pause = await session.send(message + ping("a"), { pause: 100 });
+      assert.deepEqual([pause.body.attrs.type, ids(pause)], [undefined, []]);
+      assert.deepEqual(ids(await waiting), ["bye"]);
+      assert.deepEqual(ids(await session.send()), ["a"]);
+      await juliet.send("", { type: "terminate" });
+    });
+
+    it("lasts a number of seconds", async () => {
+      for (const pause of ["abc", "-5", "", "1.5"]) {
+        const session = await RawBosh.logIn(server.webPort, "romeo");
+        assertOver(await session.send("", { pause }), "bad-request");
+        assertOver(await session.send(), "item-not-found");
+      }
+    });
+
+    it("gives way to the end of the session", async () => {
+      const session = await RawBosh.logIn(server.webPort, "romeo");
+      assertOver(await session.send("", { pause: 100, type: "terminate" }), undefined);
+      assertOver(await session.send(), "item-not-found");
     });
   });
 

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { ParserLimits } from "../../xml/parser.js";
 import type { HttpServer } from "../http.js";
 import type { HttpPeer } from "../http-peer.js";
 import type { HttpRequest, HttpResponse } from "../http-route.js";
@@ -11,6 +12,9 @@ import { BoshSession, type BoshSessionOptions } from "./session.js";
 import { agreeOn, type BoshLimits, DEFAULT_CONTENT_TYPE } from "./terms.js";
 
 export const BOSH_PATH = "/http-bind";
+
+/** Of the largest size, in one request of who has not logged in. */
+const ELEMENTS_BEFORE_LOGIN = 4;
 
 export interface BoshOptions extends BoshLimits, BoshSessionOptions {
   /** Bytes of one request. */
@@ -60,7 +64,7 @@ export class BoshEndpoint {
     try {
       const request = BoshRequest.read(bytes, (begun) => {
         known = begun;
-        return this.#find(begun, http.peer)?.limits ?? this.options.limits;
+        return this.#limitsFor(begun, http.peer, bytes.length);
       });
       this.#take(request, http.peer, reply);
     } catch (error) {
@@ -69,14 +73,24 @@ export class BoshEndpoint {
     }
   }
 
+  /** What is in a request is not read before it is known that it may be. @throws BoshError */
+  #limitsFor(request: BoshRequest, peer: HttpPeer, size: number): ParserLimits {
+    const session = this.#find(request, peer);
+    if (request.sid !== undefined && !session) throw new BoshError("item-not-found");
+    const limits = session?.limits ?? this.options.limits;
+    // Nobody needs many elements to log in, and each costs far more than the bytes that it is written in.
+    if (!session?.loggedIn && size > ELEMENTS_BEFORE_LOGIN * limits.maxBytes)
+      throw new BoshError("policy-violation");
+    return limits;
+  }
+
   /** @throws BoshError */
   #take(request: BoshRequest, peer: HttpPeer, reply: Reply): void {
     if (request.sid === undefined) {
       this.#begin(request, peer, reply);
       return;
     }
-    const session = this.#find(request, peer);
-    if (!session) throw new BoshError("item-not-found");
+    const session = this.#find(request, peer) as BoshSession;
     // XEP-0124 §19.1: what began encrypted stays so; who says otherwise does not end the session.
     if (session.secure && !peer.secure) reply.cut();
     else session.receive(request, reply);

@@ -92,6 +92,12 @@ export class BoshRequest {
     return this.attribute("pause") !== undefined;
   }
 
+  /** ms; undefined also for what is no number of seconds. */
+  get pause(): number | undefined {
+    const seconds = number(this.attribute("pause"));
+    return seconds === undefined ? undefined : seconds * 1000;
+  }
+
   /** It asks for nothing but what there is to be told. */
   get isEmpty(): boolean {
     return this.payloads.length === 0 && !this.restarts && !this.terminates && !this.pauses;

@@ -37,6 +37,7 @@ export class BoshSession implements Connection {
   readonly plainLocal: boolean;
   handler!: ConnectionHandler;
   limits: ParserLimits;
+  loggedIn = false;
   readonly #keys: KeySequence;
   readonly #pace: Pace;
   readonly #window: RidWindow;
@@ -118,8 +119,10 @@ export class BoshSession implements Connection {
     return undefined;
   }
 
+  /** There are others once the client has logged in. */
   setLimits(limits: ParserLimits): void {
     this.limits = limits;
+    this.loggedIn = true;
   }
 
   /** The client asks for it: XEP-0206 §5. */
@@ -193,15 +196,23 @@ export class BoshSession implements Connection {
       return;
     }
     this.#answering.acknowledged(acknowledgedBy(request, this.terms));
-    if (!this.#pace.allows(request, this.#answering.waiting + 1)) {
-      this.fail("policy-violation", reply);
+    const objection = this.#objectionTo(request);
+    if (objection) {
+      this.fail(objection, reply);
       return;
     }
     clearTimeout(this.#silence);
     this.#answering.hold(request, reply);
     if (this.#last) this.#sayLast(this.#last);
-    else if (request.pauses) this.#away(request);
     else this.#handOver(request);
+  }
+
+  #objectionTo(request: BoshRequest): BoshCondition | undefined {
+    if (!this.#pace.allows(request, this.#answering.waiting + 1)) return "policy-violation";
+    if (!request.pauses) return undefined;
+    if (request.pause === undefined) return "bad-request";
+    // §10: not greater than the maximum permitted time.
+    return request.pause > this.terms.pause ? "policy-violation" : undefined;
   }
 
   #handOver(request: BoshRequest): void {
@@ -212,16 +223,12 @@ export class BoshSession implements Connection {
       this.#clientLeaves = true;
       this.handler.onFooter();
     }
+    if (request.pause !== undefined && !request.terminates) this.#away(request.pause);
     if (this.#answering.waiting > this.terms.hold || !this.#out.isEmpty) flushSoon(this);
   }
 
   /** §10: all is answered, without anything in it, and the client stays away for a while. */
-  #away(request: BoshRequest): void {
-    const time = Number(request.attribute("pause")) * 1000;
-    if (!(time <= this.terms.pause)) {
-      this.fail("policy-violation");
-      return;
-    }
+  #away(time: number): void {
     while (this.#answering.waiting > 0) this.#answer("", []);
     this.#wait(time);
   }
