@@ -95,13 +95,13 @@ export class Entrances {
   #openWeb(http: HttpServer, hosts: StreamHosts, tls: TlsSettings): void {
     const { stream, http: web } = this.config;
     const limits = hosts.fallback.unauthenticatedLimits;
-    const { sendBuffer, closeTimeout } = stream;
+    const { sendBuffer, closeTimeout, idleTimeout } = stream;
     const accept = (connection: Acceptable) => this.#accept(connection, hosts);
     const { pingInterval } = web.websocket;
     const maxPerAddress = stream.maxConnectionsPerAddress;
     const websocket = new WebSocketEndpoint(
       http,
-      { limits, sendBuffer, closeTimeout, tls, pingInterval, maxPerAddress },
+      { limits, sendBuffer, closeTimeout, idleTimeout, tls, pingInterval, maxPerAddress },
       accept,
     );
     const bosh = new BoshEndpoint(

@@ -91,6 +91,43 @@ describe("XMPP over WebSocket (RFC 7395)", () => {
       assert.equal(await raw.closed, 1000);
     });
 
+    it("is closed once both sides have said <close/>, §3.6", async () => {
+      const own = await startTestServer();
+      const raw = await RawWebSocket.open(own.webPort);
+      await raw.next();
+      const stopped = own.stop();
+      assert.equal((await raw.next()).getName(), "error");
+      assert.ok((await raw.next()).is("close", NS_FRAMING));
+      const early = await Promise.race([
+        raw.closed,
+        new Promise((resolve) => setTimeout(resolve, 200, "open")),
+      ]);
+      assert.equal(early, "open");
+      raw.ws.send(`<close xmlns='${NS_FRAMING}'/>`);
+      assert.equal(await raw.closed, 1000);
+      await stopped;
+    });
+
+    it("is closed before long when the other side does not say it, §3.6", async () => {
+      const raw = await RawWebSocket.connect(server.webPort);
+      await raw.ask(OPEN.replace("localhost", "nowhere.example"));
+      assert.deepEqual(await endOf(raw), { condition: "host-unknown", code: 1000 });
+    });
+
+    it("takes any number of pings, also within a message, RFC 6455 §5.4", async () => {
+      const raw = await RawWebSocket.logIn(server.webPort, "romeo", "password");
+      const [head, tail] = PING("a").split(" id=");
+      raw.ws.send(`${head} id=`, { fin: false });
+      for (let n = 0; n < 200; n++) {
+        const pong = once(raw.ws, "pong");
+        raw.ws.ping(Buffer.alloc(125));
+        await pong;
+      }
+      raw.ws.send(tail);
+      assert.equal((await raw.next()).attrs.id, "a");
+      raw.ws.terminate();
+    });
+
     it("takes a message in fragments, with an XML declaration, and white space at its end", async () => {
       const raw = await RawWebSocket.logIn(server.webPort, "romeo", "password");
       const text = Buffer.from(`<?xml version='1.0' encoding='UTF-8'?>${PING("žluťoučký")} \n`);
@@ -233,6 +270,15 @@ describe("XMPP over WebSocket (RFC 7395)", () => {
       assert.ok(came.endsWith("\x89\x00"));
       assert.equal(alive.ws.readyState, WebSocket.OPEN);
       alive.ws.terminate();
+      await own.stop();
+    });
+
+    it("is closed when nothing came for as long as was announced", async () => {
+      const own = await startTestServer({ stream: { idleTimeout: "1s" } });
+      const raw = await RawWebSocket.open(own.webPort);
+      const limits = (await raw.next()).getChild("limits", "urn:xmpp:stream-limits:0");
+      assert.equal(limits?.getChildText("idle-seconds"), "1");
+      assert.equal((await endOf(raw)).condition, "connection-timeout");
       await own.stop();
     });
 

@@ -5,10 +5,11 @@ import type { Feature } from "./negotiation.js";
 /** XEP-0478: what a client may send, before and after it has logged in. */
 export const limits: Feature<ClientStream> = {
   name: "limits",
-  offer({ settings, account }) {
+  offer({ settings, account, transport }) {
     const { maxBytes } = account ? settings.limits : settings.unauthenticatedLimits;
-    const idle =
-      settings.idleTimeout > 0 ? xml("idle-seconds", null, String(settings.idleTimeout / 1000)) : undefined;
+    // BOSH has its own rule for clients that are silent: XEP-0124 §10.
+    const idleTimeout = transport === "bosh" ? 0 : settings.idleTimeout;
+    const idle = idleTimeout > 0 ? xml("idle-seconds", null, String(idleTimeout / 1000)) : undefined;
     return xml(
       "limits",
       { xmlns: "urn:xmpp:stream-limits:0" },

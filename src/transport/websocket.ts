@@ -17,11 +17,18 @@ export interface WebSocketOptions {
   sendBuffer: number;
   /** ms to wait for the other side to close. */
   closeTimeout: number;
+  /** ms of silence after which the connection is given up; 0 = never. */
+  idleTimeout: number;
   tls: TlsSettings;
 }
 
 /** RFC 6455 §7.4.1 */
 const CLOSE = { normal: 1000, unacceptable: 1003, badText: 1007, tooLarge: 1009 } as const;
+
+/** ms for the other side's `<close/>`; a client may just as well begin with the end of the WebSocket. */
+const PATIENCE = 1000;
+/** RFC 6455 §5.2: bytes of a client's frame of up to 125 bytes, as those of pings are, besides what is in it. */
+const FRAME = 6;
 
 /** XMPP over WebSocket: RFC 7395. Every first-level element is a message of its own. */
 export class WebSocketConnection implements Connection {
@@ -40,6 +47,8 @@ export class WebSocketConnection implements Connection {
   #state: "open" | "ending" | "gone" = "open";
   /** `<open/>` went out: `<close/>` is owed. */
   #closeOwed = false;
+  /** `<close/>` came. */
+  #closeCame = false;
   /** What arrives is not read any more. */
   #deaf = false;
   /** Bytes of a message that is not whole yet, or a little less. */
@@ -63,12 +72,17 @@ export class WebSocketConnection implements Connection {
     this.secure = peer.secure;
     this.plainLocal = peer.plainLocal;
     ws.on("message", (data, isBinary) => this.#read(data as Buffer, isBinary));
+    for (const control of ["ping", "pong"] as const) ws.on(control, ({ length }) => this.#pass(length));
     ws.on("error", (error) => {
       this.#goneReason = error.message;
     });
     ws.on("close", () => this.#gone());
     // After the listener of ws, which has dealt with all messages in the chunk when this one comes.
     socket.on("data", (chunk: Buffer) => this.#watch(chunk.length));
+    if (options.idleTimeout > 0) {
+      socket.setTimeout(options.idleTimeout);
+      socket.on("timeout", () => this.handler.onError(new StreamError("connection-timeout")));
+    }
   }
 
   get queued(): number {
@@ -139,7 +153,7 @@ export class WebSocketConnection implements Connection {
     if (this.#state === "open") this.ws.resume();
   }
 
-  /** RFC 7395 §3.6: `<close/>`, then the closing handshake of WebSocket. */
+  /** RFC 7395 §3.6: `<close/>` on both sides, then the closing handshake of WebSocket. */
   end(): void {
     if (this.#state !== "open") return;
     if (this.#closeOwed) this.write(serialize(xml("close", { xmlns: NS_FRAMING })));
@@ -147,10 +161,17 @@ export class WebSocketConnection implements Connection {
     if ((this.#state as string) === "gone") return;
     this.#state = "ending";
     this.#goneReason = "closed by the server";
+    if (!this.#closeOwed || this.#closeCame || this.#deaf) this.#shut();
+    else this.#cut = setTimeout(() => this.#shut(), Math.min(PATIENCE, this.options.closeTimeout));
+    this.ws.resume();
+  }
+
+  /** Nothing more is to be said. */
+  #shut(): void {
+    clearTimeout(this.#cut);
     this.ws.close(this.#code);
     this.#cut = setTimeout(() => this.destroy(), this.options.closeTimeout);
     if (this.#code === CLOSE.tooLarge) this.#discard();
-    this.ws.resume();
   }
 
   destroy(): void {
@@ -174,7 +195,7 @@ export class WebSocketConnection implements Connection {
 
   #read(data: Buffer, isBinary: boolean): void {
     this.#whole = true;
-    if (this.#deaf || this.#state !== "open") return;
+    if (this.#deaf) return;
     try {
       if (isBinary) throw new StreamError("bad-format", "XMPP messages are text");
       const spares = sparesFor(this.#limits);
@@ -182,7 +203,8 @@ export class WebSocketConnection implements Connection {
       const element = parser.read(data);
       const { inner } = parser;
       spares.giveBackFrames(parser);
-      this.#take(element, inner);
+      if (this.#state === "open") this.#take(element, inner);
+      else if (element.is("close", NS_FRAMING)) this.#shut();
     } catch (error) {
       if (!(error instanceof StreamError)) throw error;
       this.#break(error, isBinary ? CLOSE.unacceptable : codeFor(error));
@@ -191,15 +213,25 @@ export class WebSocketConnection implements Connection {
 
   #take(element: Element, inner: string | undefined): void {
     if (element.is("open", NS_FRAMING)) this.handler.onHeader(streamHeader(element.attrs));
-    else if (element.is("close", NS_FRAMING)) this.handler.onFooter();
+    else if (element.is("close", NS_FRAMING)) this.#footer();
     // RFC 7395 §3.3.3: complete with all namespaces; nothing around it could have declared them.
     else if (element.getNS() === undefined) throw new StreamError("invalid-namespace");
     else this.handler.onElement(element, inner);
   }
 
+  #footer(): void {
+    this.#closeCame = true;
+    this.handler.onFooter();
+  }
+
+  /** A ping may come in the middle of a message, and is no part of it: RFC 6455 §5.4. */
+  #pass(length: number): void {
+    this.#partial -= length + FRAME;
+  }
+
   /** A message that is too large is refused before it is whole, and before it has filled the memory. */
   #watch(length: number): void {
-    this.#partial = this.#whole ? 0 : this.#partial + length;
+    this.#partial = this.#whole ? 0 : Math.max(0, this.#partial + length);
     this.#whole = false;
     if (this.#partial <= this.#limits.maxBytes || this.#deaf) return;
     this.#break(new StreamError("policy-violation", "stanza larger than allowed"), CLOSE.tooLarge);
@@ -208,7 +240,9 @@ export class WebSocketConnection implements Connection {
   #break(error: StreamError, code: number): void {
     this.#deaf = true;
     this.#code = code;
-    this.handler.onError(error);
+    // When the stream is over nobody is told of it any more.
+    if (this.#state === "open") this.handler.onError(error);
+    else this.destroy();
   }
 
   /** The rest of a message that is too large is read, so that the client comes to read why, and thrown away. */

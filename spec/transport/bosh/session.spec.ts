@@ -57,6 +57,15 @@ describe("BOSH (XEP-0124, XEP-0206)", () => {
       assert.ok(created.body.getChild("features", NS_STREAM));
     });
 
+    it("announces no time for silence but its own", async () => {
+      const own = await startTestServer({ stream: { idleTimeout: "1h" } });
+      const { created } = await RawBosh.begin(own.webPort);
+      const limits = created.body.getChild("features", NS_STREAM)?.getChild("limits");
+      assert.ok(limits?.getChild("max-bytes"));
+      assert.equal(limits?.getChild("idle-seconds"), undefined);
+      await own.stop();
+    });
+
     it("allows less than the client wants where the server does", async () => {
       const { created } = await RawBosh.begin(server.webPort, { wait: 3600, hold: 10, ver: "1.200" });
       const { attrs } = created.body;
