@@ -67,6 +67,11 @@ export class Entrances {
     return http && `http://localhost:${http.port}`;
   }
 
+  /** Both of them, as far as there are such. */
+  webAddresses(domain: string): string[] {
+    return [this.webAddress(domain), this.localWebAddress(domain)].filter((one) => one !== undefined);
+  }
+
   /** Nobody is let in any more. */
   close(): void {
     for (const close of this.#close.splice(0)) close();

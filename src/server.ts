@@ -225,7 +225,8 @@ export class Server {
       bindings: config.auth.channelBindings,
       clientCertificates: config.tls.clientCertificates,
     });
-    const http = new HttpServer(config.http, tls, log.child({ area: "http" }));
+    const ownOrigins = () => [...domains.keys()].flatMap((domain) => this.#entrances.webAddresses(domain));
+    const http = new HttpServer({ ...config.http, ownOrigins }, tls, log.child({ area: "http" }));
     this.#undo.push(() => http.stop());
 
     const archive = new ServerArchive(archiveIds, messageLog, references, async () =>

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { request as httpsRequest } from "node:https";
 import { connect, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
-import { HttpServer } from "../../src/transport/http.js";
+import { type HttpOptions, HttpServer } from "../../src/transport/http.js";
 import { HttpError } from "../../src/transport/http-error.js";
 import { type HttpResponse, type HttpRoute, HttpRoutes } from "../../src/transport/http-route.js";
 import { Listener } from "../../src/transport/listener.js";
@@ -11,7 +11,12 @@ import type { TlsSettings } from "../../src/transport/tls.js";
 import { startTestServer } from "../support/server.js";
 import { silentLog } from "../support/silent-log.js";
 
-const OPTIONS = { trustedProxies: [], origins: ["*"], requestTimeout: 1000, keepAliveTimeout: 1000 };
+const OPTIONS: HttpOptions = {
+  trustedProxies: [],
+  origins: ["*"],
+  requestTimeout: 1000,
+  keepAliveTimeout: 1000,
+};
 
 interface Web {
   http: HttpServer;
@@ -22,7 +27,7 @@ interface Web {
   stop(): void;
 }
 
-async function startWeb(routes: HttpRoute[], options: Partial<typeof OPTIONS> = {}): Promise<Web> {
+async function startWeb(routes: HttpRoute[], options: Partial<HttpOptions> = {}): Promise<Web> {
   // No listener here speaks TLS.
   const http = new HttpServer({ ...OPTIONS, ...options }, {} as TlsSettings, silentLog);
   for (const route of routes) http.routes.add(route);
@@ -331,6 +336,33 @@ describe("The HTTP server", () => {
     const bad = await ask("https://evil.example");
     assert.deepEqual([bad.status, bad.headers.get("access-control-allow-origin")], [403, null]);
     some.stop();
+  });
+
+  it("lets its own pages in where others are named", async () => {
+    const named = ["https://other.example"];
+    const own = await startWeb([{ ...hello, cors: true }], { origins: named, trustedProxies: ["127.0.0.1"] });
+    const ask = async (origin: string, headers: Record<string, string> = {}) =>
+      (await fetch(`${own.base}/hello`, { headers: { Origin: origin, ...headers } })).status;
+    const proxied = { "X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https" };
+    const host = `127.0.0.1:${own.port}`;
+    assert.equal(await ask(`http://${host}`), 200);
+    assert.equal(await ask(`https://${host}`), 403);
+    assert.equal(await ask(`https://${host}`, proxied), 200);
+    assert.equal(await ask(`http://${host}`, proxied), 403);
+    own.stop();
+    const listen = [
+      { type: "http", port: 0 },
+      { type: "https", port: 0 },
+    ];
+    const server = await startTestServer({ listen, http: { origins: named } });
+    const [http, https] = server.server.listening;
+    const url = `http://127.0.0.1:${http.port}/http-bind`;
+    const statusFor = async (origin: string) =>
+      (await fetch(url, { method: "OPTIONS", headers: { Origin: origin } })).status;
+    assert.equal(await statusFor(`https://localhost:${https.port}`), 204);
+    assert.equal(await statusFor(`http://localhost:${http.port}`), 204);
+    assert.equal(await statusFor(`http://localhost:${https.port}`), 403);
+    await server.stop();
   });
 
   it("asks the domain's own route where several have the path, and the first for other names", async () => {

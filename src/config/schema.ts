@@ -218,7 +218,9 @@ const http = section({
     ),
   origins: listOf(text("a web origin such as https://chat.example.org, or *"))
     .prefault(["*"])
-    .describe("The web sites whose pages may connect by WebSocket and BOSH; * for all."),
+    .describe(
+      "The web sites whose pages may use WebSocket, BOSH and uploads here, such as https://chat.example.org, besides this server's own pages; * for all.",
+    ),
   requestTimeout: duration({ min: SECOND, max: 10 * MINUTE })
     .prefault("30s")
     .describe("How long a request may take to arrive."),

@@ -8,6 +8,7 @@ import {
 import type { Socket } from "node:net";
 import type { Logger } from "../log.js";
 import { HttpError } from "./http-error.js";
+import { HttpOrigins } from "./http-origins.js";
 import { HttpPeers } from "./http-peer.js";
 import { responsesThatStallFor } from "./http-response.js";
 import { HttpRequest, type HttpRoute, HttpRoutes } from "./http-route.js";
@@ -20,6 +21,8 @@ export interface HttpOptions {
   trustedProxies: readonly string[];
   /** Web origins whose pages may connect, `*` among them for all. */
   origins: readonly string[];
+  /** Origins of its own pages, which may do so whatever the others; known once it listens. */
+  ownOrigins?(): readonly string[];
   /** ms for a request to arrive, its body included. */
   requestTimeout: number;
   /** ms that a connection may be idle between requests, or while it should take an answer. */
@@ -42,6 +45,7 @@ export class HttpServer {
   readonly routes = new HttpRoutes();
   readonly upgrades = new HttpUpgrades();
   readonly peers: HttpPeers;
+  readonly #origins: HttpOrigins;
   readonly #turns = new HttpTurns();
   readonly #server: Server;
 
@@ -51,6 +55,7 @@ export class HttpServer {
     private readonly log: Logger,
   ) {
     this.peers = new HttpPeers(options.trustedProxies);
+    this.#origins = new HttpOrigins(options.origins, () => options.ownOrigins?.() ?? []);
     const { requestTimeout, keepAliveTimeout } = options;
     this.#server = createServer(
       {
@@ -108,7 +113,7 @@ export class HttpServer {
   #choose(request: HttpRequest, found: HttpRoute[], response: ServerResponse): HttpRoute | undefined {
     if (found.length === 0) throw new HttpError(404);
     const methods = found.flatMap(({ method }) => method);
-    if (found.some(({ cors }) => cors)) this.#allowOrigin(request.incoming, response);
+    if (found.some(({ cors }) => cors)) this.#origins.allow(request.incoming, request.peer, response);
     response.setHeader(
       "Allow",
       [...methods, ...(methods.includes("GET") ? ["HEAD"] : []), "OPTIONS"].join(", "),
@@ -123,21 +128,6 @@ export class HttpServer {
     if (!route) throw new HttpError(405);
     response.removeHeader("Allow");
     return route;
-  }
-
-  /** WHATWG Fetch, HTTP CORS protocol. Nothing here knows cookies, so all origins may be allowed. @throws HttpError 403 */
-  #allowOrigin({ headers: { origin } }: IncomingMessage, response: ServerResponse): void {
-    const any = this.options.origins.includes("*");
-    if (!any) response.setHeader("Vary", "Origin");
-    if (!this.#isAllowed(origin)) throw new HttpError(403);
-    response.setHeader("Access-Control-Allow-Origin", any || origin === undefined ? "*" : origin);
-    response.setHeader("Cross-Origin-Resource-Policy", "cross-origin");
-  }
-
-  /** Only browsers tell an origin; what has none is no page of anybody's. */
-  #isAllowed(origin: string | undefined): boolean {
-    const { origins } = this.options;
-    return origin === undefined || origins.includes("*") || origins.includes(origin);
   }
 
   /** RFC 9110 §15.5.9 */
@@ -183,8 +173,9 @@ export class HttpServer {
     socket.on("error", () => socket.destroy());
     try {
       const handler = this.upgrades.find(request);
-      if (!this.#isAllowed(request.headers.origin)) throw new HttpError(403);
-      handler(request, socket, head, this.peers.of(request));
+      const peer = this.peers.of(request);
+      this.#origins.check(request, peer);
+      handler(request, socket, head, peer);
     } catch (error) {
       refuse(socket, this.#statusFor(error, request));
     }
