@@ -1,7 +1,6 @@
 /** A client for web browsers: Converse, served from its npm package and set up for this server. */
 import {
   definePlugin,
-  HttpError,
   type HttpRequest,
   type HttpResponse,
   listOf,
@@ -15,6 +14,7 @@ import { contentSecurityPolicy } from "./webchat/policy.js";
 import { startScript } from "./webchat/start-script.js";
 
 const PATH = "/webchat/";
+const START = `${PATH}start.js`;
 
 const isOrigin = (value: string) =>
   /^https?:/i.test(value) && URL.canParse(value) && new URL(value).origin === value;
@@ -41,7 +41,7 @@ export default definePlugin<z.output<typeof options>>({
       const own = [ctx.localWebAddress, ctx.webAddress].filter((origin) => origin !== undefined);
       return [...new Set([...own, ...origins])];
     };
-    const page = pageFor({ title, start: `${PATH}start.js`, assets: assets.path });
+    const page = pageFor({ title, start: START, assets: assets.path });
     const sendPage = (request: HttpRequest, response: HttpResponse) => {
       const policy = contentSecurityPolicy(request.headers.host, allOrigins());
       response.setHeader("Content-Security-Policy", policy);
@@ -56,18 +56,20 @@ export default definePlugin<z.output<typeof options>>({
     ctx.http({
       method: "GET",
       path: "/",
-      handler: (request, response) => {
-        // The path stands for everything below, too.
-        if (request.path !== "/") throw new HttpError(404);
-        sendPage(request, response);
-      },
+      has: () => false,
+      handler: sendPage,
+    });
+    ctx.http({
+      method: "GET",
+      path: START,
+      handler: (_request, response) => sendStart(response),
     });
     ctx.http({
       method: "GET",
       path: PATH,
+      has: (path) => assets.has(path),
       handler: (request, response) => {
         if (request.path === PATH) return sendPage(request, response);
-        if (request.path === `${PATH}start.js`) return sendStart(response);
         return assets.answer(request, response);
       },
     });

@@ -72,6 +72,10 @@ export class Assets {
     return new Assets(`${above}${version}/`, folder, names);
   }
 
+  has(path: string): boolean {
+    return this.#byPath.has(path);
+  }
+
   async answer({ path, headers, incoming }: HttpRequest, response: HttpResponse): Promise<void> {
     const asset = this.#byPath.get(path);
     if (!asset) throw new HttpError(404);

@@ -7,6 +7,7 @@ import type { PluginContext } from "../../src/plugin/api.js";
 import type { ContextParts } from "../../src/plugin/context.js";
 import { type AnyPlugin, loadPlugins, PluginHost } from "../../src/plugin/host.js";
 import { Domain } from "../../src/router/domain.js";
+import { HttpRoutes } from "../../src/transport/http-route.js";
 import { xml } from "../../src/xml/element.js";
 import { Jid } from "../../src/xmpp/jid.js";
 import { Stanza } from "../../src/xmpp/stanza.js";
@@ -17,11 +18,13 @@ const NS = "urn:example:greeting";
 describe("The plugin host", () => {
   let domain: Domain;
   let host: PluginHost;
+  let routes: HttpRoutes;
   let order: string[];
   beforeEach(() => {
     domain = new Domain(Jid.parse("capulet.example"));
     // What a plugin registers and loses again needs none of the server's other parts.
-    host = new PluginHost(domain, { log: silentLog } as ContextParts, silentLog);
+    routes = new HttpRoutes();
+    host = new PluginHost(domain, { log: silentLog, routes } as ContextParts, silentLog);
     order = [];
   });
   afterEach(() => host.stop());
@@ -53,6 +56,7 @@ describe("The plugin host", () => {
     ctx.feature(NS, "account");
     ctx.identity({ category: "client", type: "bot" });
     ctx.item({ jid: Jid.parse("rooms.capulet.example") });
+    ctx.http({ method: "GET", path: "/greeting", handler: () => undefined });
   }
 
   async function traces(): Promise<unknown> {
@@ -61,6 +65,7 @@ describe("The plugin host", () => {
       features: [...domain.features.server, ...domain.features.account].length,
       identities: domain.identities.server.size,
       items: domain.items.size,
+      routes: routes.find("/greeting", "").length,
       answers: (await ask()).type === "result",
     };
   }
@@ -79,12 +84,28 @@ describe("The plugin host", () => {
     }
   }
 
-  const NOTHING = { hooks: 0, features: 0, identities: 0, items: 0, answers: false };
-  const ALL = { hooks: 1, features: 2, identities: 1, items: 1, answers: true };
+  const NOTHING = { hooks: 0, features: 0, identities: 0, items: 0, routes: 0, answers: false };
+  const ALL = { hooks: 1, features: 2, identities: 1, items: 1, routes: 1, answers: true };
 
   it("sets plugins up behind those they require, else in the order given", async () => {
     await host.start([plugin("a", ["c"]), plugin("b"), plugin("c", ["d"]), plugin("d")]);
     assert.deepEqual(order, ["d", "c", "a", "b"]);
+  });
+
+  it("takes a route back when the plugin says so", async () => {
+    let takeBack: () => void = () => undefined;
+    const setup = (ctx: PluginContext) => {
+      const route = (path: string) => ctx.http({ method: "GET", path, handler: () => undefined });
+      route("/stays");
+      takeBack = route("/goes");
+    };
+    await host.start([plugin("a", [], setup)]);
+    const there = () => ["/stays", "/goes"].filter((path) => routes.find(path, "").length > 0);
+    assert.deepEqual(there(), ["/stays", "/goes"]);
+    takeBack();
+    assert.deepEqual(there(), ["/stays"]);
+    await host.stop();
+    assert.deepEqual(there(), []);
   });
 
   it("waits for one before it sets up the next", async () => {

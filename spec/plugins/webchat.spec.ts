@@ -95,7 +95,9 @@ describe("The plugin webchat", () => {
       "/package.json",
     ]) {
       assert.equal((await fetch(base + path)).status, 404, path);
+      assert.equal((await fetch(base + path, { method: "POST" })).status, 404, path);
     }
+    assert.equal((await fetch(base, { method: "POST" })).status, 405);
   });
 
   it("is gone when it is switched off", async () => {

@@ -120,8 +120,9 @@ export interface PluginContext {
   /**
    * Answers the HTTP requests for a path. Where several domains have the path, the one that a request names as its host
    * gets it, or the first.
+   * @returns takes it back, for a route that is there for a while only; all others are taken back when the plugin stops.
    */
-  http(route: HttpRoute): void;
+  http(route: HttpRoute): () => void;
   /** A domain's accounts have archives where somebody is hooked at `message:archiving`. */
   readonly archive: ArchiveAccess;
   /** The https address at which clients find those paths, without a slash at its end; known once the server listens. */

@@ -52,7 +52,7 @@ export class DomainContext implements PluginContext {
   readonly log: Logger;
   readonly storage: Storage;
   readonly sessions: Sessions;
-  readonly #undo: (() => void | Promise<void>)[] = [];
+  readonly #undo = new Set<() => void | Promise<void>>();
 
   constructor(
     readonly name: string,
@@ -80,8 +80,13 @@ export class DomainContext implements PluginContext {
     this.onStop(this.host.iqs.add(route, handler));
   }
 
-  http(route: HttpRoute): void {
-    this.onStop(this.parts.routes.add(route, domainToASCII(this.domain)));
+  http(route: HttpRoute): () => void {
+    const takeBack = this.parts.routes.add(route, domainToASCII(this.domain));
+    this.#undo.add(takeBack);
+    return () => {
+      this.#undo.delete(takeBack);
+      takeBack();
+    };
   }
 
   get webAddress(): string | undefined {
@@ -190,13 +195,15 @@ export class DomainContext implements PluginContext {
   }
 
   onStop(fn: () => void | Promise<void>): void {
-    this.#undo.push(fn);
+    this.#undo.add(fn);
   }
 
   /** Takes everything back, last first. What cannot be taken back is thrown when all else was. */
   async undo(): Promise<void> {
     const errors: unknown[] = [];
-    for (const fn of this.#undo.splice(0).reverse()) {
+    const all = [...this.#undo].reverse();
+    this.#undo.clear();
+    for (const fn of all) {
       try {
         await fn();
       } catch (error) {

@@ -47,6 +47,8 @@ export interface HttpRoute {
   method: HttpMethod | readonly HttpMethod[];
   /** Starts with a slash; with one at its end it stands for everything below. */
   path: string;
+  /** Which of the paths below there are; by default all. Where there is none, no method is allowed either. */
+  has?(path: string): boolean;
   /** Pages of the web sites in `http.origins` may use it; those of others are refused. */
   cors?: boolean;
   /** How long the body may take is for the handler to limit, not for `http.requestTimeout`: it may be large. */
@@ -100,8 +102,8 @@ export class HttpRoutes {
     let above = path.slice(0, this.#longest);
     for (;;) {
       above = above.slice(0, above.lastIndexOf("/") + 1);
-      const found = this.#byPath.get(above);
-      if (found || above === "") return found ?? [];
+      const found = this.#byPath.get(above)?.filter(({ route }) => route.has?.(path) ?? true) ?? [];
+      if (found.length > 0 || above === "") return found;
       above = above.slice(0, -1);
     }
   }
