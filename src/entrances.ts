@@ -116,7 +116,7 @@ export class Entrances {
         limits,
         sendBuffer,
         closeTimeout,
-        maxSessionsPerAddress: maxPerAddress,
+        maxSessionsPerAddress: lowest(web.bosh.maxSessionsPerAddress, maxPerAddress),
         serves: (domain) => hosts.find(Jid.tryParse(domain)?.text ?? "") !== undefined,
       },
       accept,
@@ -161,6 +161,12 @@ export class Entrances {
     connection.handler = stream;
     this.streams.add(stream);
   }
+}
+
+/** Of limits where 0 is none. */
+function lowest(...limits: number[]): number {
+  const set = limits.filter((limit) => limit > 0);
+  return set.length > 0 ? Math.min(...set) : 0;
 }
 
 function isLoopback(host: string): boolean {

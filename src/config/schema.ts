@@ -243,6 +243,11 @@ const http = section({
     maxSessions: count({ min: 1, max: 1_000_000 })
       .prefault(20_000)
       .describe("BOSH sessions at the same time."),
+    maxSessionsPerAddress: count()
+      .prefault(500)
+      .describe(
+        "BOSH sessions at the same time from one network address; 0 for no limit but stream.maxConnectionsPerAddress, which holds for them as well.",
+      ),
     wait: duration({ min: SECOND, max: 10 * MINUTE })
       .prefault("60s")
       .describe("How long a request is held at most when there is nothing to answer."),

@@ -86,6 +86,17 @@ describe("BOSH (XEP-0124, XEP-0206)", () => {
       assert.notEqual(one.sid, two.sid);
     });
 
+    it("is for so many from one address", async () => {
+      const own = await startTestServer({ http: { bosh: { maxSessionsPerAddress: 2 } } });
+      const first = await RawBosh.begin(own.webPort);
+      await RawBosh.begin(own.webPort);
+      assertOver((await RawBosh.begin(own.webPort)).created, "policy-violation");
+      assert.ok((await RawBosh.begin(own.webPort, {}, { from: "127.0.0.3" })).sid);
+      await first.send("", { type: "terminate" });
+      assert.ok((await RawBosh.begin(own.webPort)).sid);
+      await own.stop();
+    });
+
     it("needs a domain that is served here", async () => {
       assertOver((await RawBosh.begin(server.webPort, { to: undefined })).created, "improper-addressing");
       assertOver((await RawBosh.begin(server.webPort, { to: "" })).created, "improper-addressing");
