@@ -169,7 +169,17 @@ describe("BOSH (XEP-0124, XEP-0206)", () => {
       assertOver(await session.send("<not-even-xml"), "item-not-found");
     });
 
-    it("is refused by HTTP where it is too large to be read", async () => {
+    it("ends its session when it is larger than any may be", async () => {
+      const session = await RawBosh.logIn(server.webPort, "romeo");
+      assertOver(await session.send(" ".repeat(110_000)), "policy-violation");
+      assertOver(await session.send(), "item-not-found");
+      const strange = new RawBosh(server.webPort);
+      const attrs = { to: "localhost", ver: "1.6" };
+      assertOver(await strange.send(" ".repeat(110_000), attrs), "policy-violation");
+      assertOver(await strange.send(" ".repeat(110_000), { to: "localhost" }), "policy-violation", 403);
+    });
+
+    it("is refused by HTTP when it is too large and nothing else is known of it", async () => {
       const url = `http://127.0.0.1:${server.webPort}/http-bind`;
       assert.equal((await fetch(url, { method: "POST", body: " ".repeat(110_000) })).status, 413);
     });

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { ParserLimits } from "../../xml/parser.js";
 import type { HttpServer } from "../http.js";
+import { BodyTooLarge } from "../http-body.js";
 import type { HttpPeer } from "../http-peer.js";
 import type { HttpRequest, HttpResponse } from "../http-route.js";
 import { PerAddress } from "../per-address.js";
@@ -58,18 +59,30 @@ export class BoshEndpoint {
   }
 
   async #handle(http: HttpRequest, response: HttpResponse): Promise<void> {
-    const bytes = await http.read(this.options.maxBodySize);
+    const { bytes, tooLarge } = await this.#read(http);
     const reply = new HttpReply(response);
     let known: BoshRequest | undefined;
     try {
       const request = BoshRequest.read(bytes, (begun) => {
         known = begun;
-        return this.#limitsFor(begun, http.peer, bytes.length);
+        return this.#limitsFor(begun, http.peer, tooLarge ? Number.POSITIVE_INFINITY : bytes.length);
       });
       this.#take(request, http.peer, reply);
     } catch (error) {
       if (!(error instanceof BoshError)) throw error;
+      // XEP-0124 §17.1: who cannot be seen to be a BOSH client is told by HTTP.
+      if (tooLarge && !known) throw tooLarge;
       this.#refuse(error, known, http.peer, reply);
+    }
+  }
+
+  /** Of a body that is too large the beginning, which says whose it is. */
+  async #read(http: HttpRequest): Promise<{ bytes: Buffer; tooLarge?: BodyTooLarge }> {
+    try {
+      return { bytes: await http.read(this.options.maxBodySize) };
+    } catch (error) {
+      if (error instanceof BodyTooLarge) return { bytes: error.begun, tooLarge: error };
+      throw error;
     }
   }
 
@@ -79,8 +92,8 @@ export class BoshEndpoint {
     if (request.sid !== undefined && !session) throw new BoshError("item-not-found");
     const limits = session?.limits ?? this.options.limits;
     // Nobody needs many elements to log in, and each costs far more than the bytes that it is written in.
-    if (!session?.loggedIn && size > ELEMENTS_BEFORE_LOGIN * limits.maxBytes)
-      throw new BoshError("policy-violation");
+    const most = session?.loggedIn ? this.options.maxBodySize : ELEMENTS_BEFORE_LOGIN * limits.maxBytes;
+    if (size > most) throw new BoshError("policy-violation");
     return limits;
   }
 

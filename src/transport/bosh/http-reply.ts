@@ -24,6 +24,8 @@ export class HttpReply implements Reply {
     };
     response.once("finish", () => tell(true));
     response.once("close", () => tell(false));
+    // What is left of a body is not read, so nothing else can come over this connection.
+    if (!response.req.complete) response.setHeader("Connection", "close");
     response.writeHead(status, { "Content-Type": contentType, "Content-Length": Buffer.byteLength(body) });
     response.end(body);
   }
