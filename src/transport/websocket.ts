@@ -75,6 +75,8 @@ export class WebSocketConnection implements Connection {
     for (const control of ["ping", "pong"] as const) ws.on(control, ({ length }) => this.#pass(length));
     ws.on("error", (error) => {
       this.#goneReason = error.message;
+      // The client was told why, and is waited for no longer than elsewhere.
+      this.#cut ??= setTimeout(() => this.destroy(), options.closeTimeout);
     });
     ws.on("close", () => this.#gone());
     // After the listener of ws, which has dealt with all messages in the chunk when this one comes.
