@@ -119,6 +119,12 @@ describe("The HTTP server", () => {
     assert.deepEqual([response.status, response.headers.get("allow")], [405, "GET, HEAD, OPTIONS"]);
   });
 
+  it("keeps the connection of who asked for what there is not", async () => {
+    assert.equal((await fetch(`${web.base}/nothing`)).headers.get("connection"), "keep-alive");
+    const init = { method: "POST", body: "a" };
+    assert.equal((await fetch(`${web.base}/nothing`, init)).headers.get("connection"), "close");
+  });
+
   it("never tells what went wrong inside", async () => {
     const response = await fetch(`${web.base}/broken`);
     assert.deepEqual([response.status, await response.text()], [500, "Internal Server Error\n"]);

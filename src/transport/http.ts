@@ -147,7 +147,7 @@ export class HttpServer {
       return;
     }
     // What is left of the body is not read, so nothing else can come over this connection.
-    if (!incoming.complete) response.setHeader("Connection", "close");
+    if (hasBody(incoming) && !incoming.complete) response.setHeader("Connection", "close");
     response.writeHead(status, { "Content-Type": "text/plain; charset=utf-8" });
     response.end(`${STATUS_CODES[status]}\n`);
   }
@@ -180,6 +180,11 @@ export class HttpServer {
       refuse(socket, this.#statusFor(error, request));
     }
   }
+}
+
+/** RFC 9112 §6.3 */
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined;
 }
 
 function preflight(methods: readonly string[], response: ServerResponse): void {
