@@ -207,7 +207,8 @@ export class ClientSession implements Session {
     this.log.warn("a client acknowledges too little; its session ends");
     this.close(new StreamError("resource-constraint", "too much is not acknowledged"));
     // Only now: it must not be sent here again.
-    receipt?.failed();
+    if (receipt) receipt.failed();
+    else this.lost(stanza);
   }
 
   /** Fail closed: what a hook could not judge is not sent. It stays with its recipient's account. */
