@@ -1,7 +1,7 @@
 /** What belongs in the archives of accounts, and why: XEP-0313 §6.1.1, XEP-0334. */
 import { type Element, isElement } from "../xml/element.js";
 import type { Stanza } from "../xmpp/stanza.js";
-import { messageType } from "./keep.js";
+import { localName, messageType, namespaceOf } from "./keep.js";
 
 type Verdict = "never" | "kept" | "ignored";
 
@@ -91,11 +91,9 @@ export function isArchivable(message: Stanza): boolean {
 }
 
 function verdictOn(child: Element): Verdict {
-  const prefixed = child.name.includes(":");
-  const ns = prefixed ? child.getNS() : (child.attrs.xmlns ?? "jabber:client");
-  const rules = BY_NS.get(ns ?? "");
+  const rules = BY_NS.get(namespaceOf(child) ?? "");
   if (!rules) return "ignored";
-  const name = prefixed ? child.getName() : child.name;
+  const name = localName(child);
   for (const { names, verdict } of rules) if (!names || names.includes(name)) return verdict;
   return "ignored";
 }

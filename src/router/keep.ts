@@ -1,6 +1,6 @@
 /** Which messages wait for their recipient, and which are only for the moment. */
-import { isElement } from "../xml/element.js";
-import type { Stanza } from "../xmpp/stanza.js";
+import { type Element, isElement } from "../xml/element.js";
+import { NS_CLIENT, type Stanza } from "../xmpp/stanza.js";
 
 const NS_HINTS = "urn:xmpp:hints";
 const NS_CHAT_STATES = "http://jabber.org/protocol/chatstates";
@@ -18,17 +18,29 @@ export function messageType(message: Stanza): MessageType {
 export function isKept(message: Stanza): boolean {
   const type = messageType(message);
   if (type !== "normal" && type !== "chat") return false;
-  let content = false;
+  let kept = false;
   for (const child of message.children) {
     if (!isElement(child)) continue;
-    const ns = child.attrs.xmlns;
+    const ns = namespaceOf(child);
+    const name = localName(child);
     if (ns === NS_HINTS) {
       // §4.1 forbids archives only; what waits for its recipient does so for the moment (§3.3).
-      if (child.name === "no-store") return false;
-      if (child.name === "store") return true;
-    } else if (ns !== NS_CHAT_STATES && child.name !== "thread") {
-      content = true;
+      // §4.2: whatever else is asked for, and wherever it stands.
+      if (name === "no-store") return false;
+      kept ||= name === "store";
+    } else {
+      kept ||= ns !== NS_CHAT_STATES && name !== "thread";
     }
   }
-  return content;
+  return kept;
+}
+
+// Of a stanza's children. Prefixes are rare, so the parents are seldom asked.
+
+export function namespaceOf(child: Element): string | undefined {
+  return child.name.includes(":") ? child.getNS() : (child.attrs.xmlns ?? NS_CLIENT);
+}
+
+export function localName(child: Element): string {
+  return child.name.includes(":") ? child.getName() : child.name;
 }
