@@ -18,6 +18,9 @@ const MAX_IDS = 100;
 /** XEP-0082 §3.2 */
 const DATE_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3}(\d*))?(?:Z|[+-]\d\d:\d\d)$/;
 
+/** The minute, and a second that only a leap second is. */
+const LEAP_SECOND = /(T\d\d:\d\d):60/;
+
 type Reader = (filter: Filter, values: readonly string[]) => void;
 
 const FIELDS: Readonly<Record<string, Reader>> = {
@@ -102,9 +105,16 @@ function one(values: readonly string[]): string {
 /** Messages have times of whole milliseconds, so a finer one is rounded towards what it lets in. */
 function readTime(text: string, round: "up" | "down"): number {
   const match = DATE_TIME.exec(text);
-  const time = match ? Date.parse(text) : Number.NaN;
+  const time = match ? parseTime(text) : Number.NaN;
   if (!Number.isFinite(time)) throw new StanzaError("bad-request", { text: "expected a time of XEP-0082" });
   return round === "up" && Number(match?.[1] ?? 0) > 0 ? time + 1 : time;
+}
+
+/** XEP-0082 §3.2 follows ISO 8601, where a day may end with a leap second. Clocks show the second before it twice instead. */
+function parseTime(text: string): number {
+  if (!LEAP_SECOND.test(text)) return Date.parse(text);
+  const time = Date.parse(text.replace(LEAP_SECOND, "$1:59"));
+  return new Date(time).toISOString().includes("T23:59:59") ? time : Number.NaN;
 }
 
 function readJid(text: string): Jid {
