@@ -218,7 +218,7 @@ export class Server {
     );
     const delivery = new Delivery(registry, cache, messageLog, drains, offline, requests, archiving);
     const router = new Router(domains, delivery, noRemoteDomains, cache, requests, archiving);
-    const inbound = new Inbound(domains, router, messageLog, new Sent(domains, registry, archiving));
+    const inbound = new Inbound(domains, router, new Sent(domains, registry, archiving));
 
     const tls = new TlsSettings(this.#certificates, {
       minVersion: config.tls.minVersion,

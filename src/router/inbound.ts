@@ -1,10 +1,9 @@
 import { causeOf } from "../hooks.js";
 import type { ClientSession } from "../session/client-session.js";
-import type { MessageLog } from "../storage/message-log.js";
 import { StanzaError, StreamError } from "../xmpp/errors.js";
 import type { Stanza } from "../xmpp/stanza.js";
 import type { Domain } from "./domain.js";
-import { Repeats } from "./repeats.js";
+import { type Note, Repeats } from "./repeats.js";
 import type { Router } from "./router.js";
 import type { Sent } from "./sent.js";
 
@@ -24,36 +23,62 @@ export class Inbound {
   constructor(
     private readonly domains: ReadonlyMap<string, Domain>,
     private readonly router: Router,
-    private readonly log: Pick<MessageLog, "flushed">,
     private readonly sent: Sent,
-  ) {}
+  ) {
+    for (const { hooks } of domains.values()) {
+      hooks.on("stanza:sending", "repeats", ({ session, stanza }) => {
+        if (stanza.kind === "message" && stanza.type === "error") this.#repeats.bounced(session, stanza);
+      });
+    }
+  }
 
   /**
    * @returns a promise only where something has to be waited for; the next stanza of the session waits too.
    * @throws StreamError what ends the stream. Stanza errors are answered here.
    */
   receive(session: ClientSession, stanza: Stanza): Done {
-    let forget: (() => void) | false | undefined;
+    let current = stanza;
     try {
-      let current = stanza;
       for (const step of this.#steps) current = step(session, current);
-      forget = this.#repeats.note(session, current);
-      // It is here already; it counts as handled when the one that came first is durable.
-      if (forget === false) return this.log.flushed();
-      const hooked = this.#domain(session).hooks.fire("stanza:received", { session, stanza: current });
-      const done =
-        hooked instanceof Promise
-          ? hooked.then((handled) => this.#route(handled, session, current))
-          : this.#route(hooked, session, current);
-      return done?.catch((error) => {
-        if (forget) forget();
-        this.#answer(session, stanza, error);
-      });
     } catch (error) {
-      if (forget) forget();
       this.#answer(session, stanza, error);
       return undefined;
     }
+    const key = this.#repeats.keyOf(session, current);
+    if (key === undefined) return this.#goOn(session, current, undefined);
+    const first = this.#repeats.earlier(session, key);
+    if (first) return this.#repeat(session, current, first);
+    const note = this.#repeats.note(session, key, current);
+    current.ticket = note;
+    return this.#goOn(session, current, note);
+  }
+
+  /** It is here already, and counts as handled when the one that came first does; where that was refused, this one takes its place. */
+  #repeat(session: ClientSession, message: Stanza, first: Note): Done {
+    return first.decided()?.then(() => (first.hasFailed ? this.receive(session, message) : undefined));
+  }
+
+  #goOn(session: ClientSession, stanza: Stanza, note: Note | undefined): Done {
+    try {
+      const hooked = this.#domain(session).hooks.fire("stanza:received", { session, stanza });
+      const done =
+        hooked instanceof Promise
+          ? hooked.then((handled) => this.#route(handled, session, stanza))
+          : this.#route(hooked, session, stanza);
+      if (done !== undefined) {
+        const settled = done.catch((error) => this.#refuse(session, stanza, note, error));
+        return note ? settled.finally(() => note.routed()) : settled;
+      }
+    } catch (error) {
+      this.#refuse(session, stanza, note, error);
+    }
+    note?.routed();
+    return undefined;
+  }
+
+  #refuse(session: ClientSession, stanza: Stanza, note: Note | undefined, error: unknown): void {
+    note?.fail();
+    this.#answer(session, stanza, error);
   }
 
   #route(handled: boolean, session: ClientSession, stanza: Stanza): Done {

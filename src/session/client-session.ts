@@ -30,6 +30,8 @@ export class ClientSession implements Session {
   arrived = false;
   /** Stream management, once the client enabled it: XEP-0198. */
   managed: Managed | undefined;
+  /** Of the stream that it has, or had last: one that is newer has a higher number. */
+  streamNumber = nextStreamNumber();
   #stream: Outlet;
   #outlet: Outlet | undefined;
   #over = false;
@@ -127,6 +129,7 @@ export class ClientSession implements Session {
     const before = this.#outlet;
     this.#stream = stream;
     this.#outlet = stream;
+    this.streamNumber = nextStreamNumber();
     return before;
   }
 
@@ -229,6 +232,14 @@ export class ClientSession implements Session {
     });
     this.#chain = chain;
   }
+}
+
+let streams = 0;
+
+/** Over all sessions of this process. */
+function nextStreamNumber(): number {
+  streams += 1;
+  return streams;
 }
 
 function promiseOf(): { promise: Promise<void>; resolve: () => void } {
