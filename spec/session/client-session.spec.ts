@@ -278,7 +278,7 @@ describe("A client's session", () => {
       assert.equal(session.detached, true);
       stream.written.length = 0;
       session.attach(stream);
-      managed.attach(outlet());
+      managed.attach(outlet(), JULIET.domain);
       session.send(message("c"));
       assert.deepEqual(stream.bodies, ["a", "b", "c"]);
     });

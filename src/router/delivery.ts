@@ -5,11 +5,11 @@ import { isReceptive, type Receipt, type Resource } from "../session/session.js"
 import type { AccountCache } from "../storage/account-cache.js";
 import type { LogEntry, MessageLog } from "../storage/message-log.js";
 import type { Account, Archives } from "../storage/types.js";
+import { withDelay } from "../xmpp/delay.js";
 import { StanzaError } from "../xmpp/errors.js";
 import type { Jid } from "../xmpp/jid.js";
 import type { Stanza } from "../xmpp/stanza.js";
 import type { Archiving } from "./archiving.js";
-import { withDelay } from "./delay.js";
 import type { Domain } from "./domain.js";
 import type { Drain } from "./drain.js";
 import type { Drains } from "./drains.js";
@@ -222,7 +222,7 @@ export class Delivery {
     }
     const receipt = new MessageReceipt(this, message, entry, able.length);
     // XEP-0198 §5
-    const late = withDelay(message, entry);
+    const late = withDelay(message, entry.account.jid.domain, entry.receivedAt);
     for (const target of able) this.registry.send(target, late, receipt);
   }
 

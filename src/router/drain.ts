@@ -5,16 +5,14 @@ import type { Receipt, Resource, Session } from "../session/session.js";
 import type { MessageLog } from "../storage/message-log.js";
 import type { MessageRepository, PendingMessage } from "../storage/types.js";
 import { parseElement } from "../xml/parse.js";
+import { LATE, withDelay } from "../xmpp/delay.js";
 import { Stanza } from "../xmpp/stanza.js";
 import type { Archiving } from "./archiving.js";
-import { withDelay } from "./delay.js";
 
 /** Messages handed over at a time; the next are read when these are out. */
 const PAGE = 50;
 /** Characters handed over at a time, unless one message has more. */
 const PORTION_SIZE = 256 * 1024;
-/** ms after which a message counts as delayed. */
-const LATE = 2000;
 /** Messages that are only for the moment and wait for their turn in one hand-over; more of them are dropped. */
 const MAX_HELD = 100;
 
@@ -287,7 +285,7 @@ export class Drain {
       const stanza = message.archived ? this.archiving.withName(read, message.account, message.id) : read;
       // What came while the others were handed over is not late.
       const isLate = message.id <= this.#waited || Date.now() - message.receivedAt > LATE;
-      return isLate ? withDelay(stanza, message) : stanza;
+      return isLate ? withDelay(stanza, message.account.jid.domain, message.receivedAt) : stanza;
     } catch (error) {
       this.logger.error(
         { err: error, id: message.id },

@@ -10,8 +10,17 @@ import { Managed, type ManagedOptions, type ManagedOutlet } from "./managed.js";
 import type { Receipt } from "./session.js";
 import { Unacked } from "./unacked.js";
 
-/** A stanza that the client has not acknowledged; the number of its receipt, and the kept message's account and id. */
-type Left = [StanzaKind, Attrs, string, number: number, accountId: number, messageId: number];
+/** A stanza that the client has not acknowledged; the number of its receipt, and the kept message's account and id; see `Sent`. */
+type Left = [
+  StanzaKind,
+  Attrs,
+  string,
+  number: number,
+  accountId: number,
+  messageId: number,
+  since: number,
+  written: boolean,
+];
 
 /** What one node tells another of a session that moves; JSON. */
 export interface Luggage {
@@ -61,7 +70,7 @@ export async function pack(
   session.setValve(undefined);
   const { presence, priority, interested, flags } = session.resource;
   const { acknowledged } = managed.unacked;
-  const left = session.takeAll().map(({ stanza, receipt }): Left => {
+  const left = session.takeAll().map(({ stanza, receipt, since, written }): Left => {
     const number = receipt ? desk.lend(node, receipt) : 0;
     return [
       stanza.kind,
@@ -70,6 +79,8 @@ export async function pack(
       number,
       receipt?.kept?.account.id ?? 0,
       receipt?.kept?.id ?? 0,
+      since,
+      written,
     ];
   });
   return {
@@ -104,10 +115,11 @@ export function unpack(
   const session = new ClientSession(jid, account, false, node, hooks, outlet, lost, luggage.boundAt);
   session.arrived = true;
   const unacked = new Unacked(luggage.acknowledged);
-  for (const [kind, attrs, inner, number, accountId, messageId] of luggage.left) {
+  for (const [kind, attrs, inner, number, accountId, messageId, since, written] of luggage.left) {
     const kept = messageId === 0 ? undefined : { account: { id: accountId, jid: jid.bare }, id: messageId };
     const stanza = stanzaOf(kind, attrs, inner);
-    unacked.push(stanza, number === 0 ? undefined : desk.borrowed(from, number, kept), inner.length + 100);
+    const receipt = number === 0 ? undefined : desk.borrowed(from, number, kept);
+    unacked.push(stanza, receipt, inner.length + 100, written, since);
   }
   const handled = new Handled(luggage.handled);
   session.managed = new Managed(options, luggage.resumeTimeout, outlet, { id, handled, unacked });

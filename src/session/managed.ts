@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { isDelayedBy, LATE, withDelay } from "../xmpp/delay.js";
 import type { Stanza } from "../xmpp/stanza.js";
 import { Handled } from "./handled.js";
 import type { Receipt } from "./session.js";
@@ -70,7 +71,7 @@ export class Managed {
 
   send(stanza: Stanza, receipt: Receipt | undefined): void {
     const text = stanza.text(this.#outlet?.standalone);
-    this.unacked.push(stanza, receipt, text.length);
+    this.unacked.push(stanza, receipt, text.length, this.#outlet !== undefined);
     if (!this.#outlet) return;
     this.#outlet.write(text);
     if (!this.#asked) this.#ask();
@@ -93,10 +94,13 @@ export class Managed {
     this.#stopTimer();
   }
 
-  /** A new stream takes over; what it was not known to have got is sent again. */
-  attach(outlet: ManagedOutlet): void {
+  /**
+   * A new stream takes over; what the client was not known to have got is sent again.
+   * @param domain which has kept it meanwhile
+   */
+  attach(outlet: ManagedOutlet, domain: string): void {
     this.#outlet = outlet;
-    for (const { stanza } of this.unacked.all()) outlet.write(stanza.text(outlet.standalone));
+    for (const sent of this.unacked.all()) outlet.write(sentAgain(sent, domain).text(outlet.standalone));
     if (this.unacked.count > 0) this.#ask();
   }
 
@@ -126,4 +130,11 @@ export class Managed {
   #tellRoom(): void {
     if (!this.saturated) for (const resolve of this.#waiting.splice(0)) resolve();
   }
+}
+
+/** XEP-0203: a message that was kept for the client says since when, unless it comes from the store, and says so already. */
+function sentAgain({ stanza, since, written }: Sent, domain: string): Stanza {
+  if (stanza.kind !== "message") return stanza;
+  const isLate = !written || Date.now() - since > LATE;
+  return isLate && !isDelayedBy(stanza, domain) ? withDelay(stanza, domain, since) : stanza;
 }

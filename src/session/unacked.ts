@@ -7,6 +7,10 @@ export interface Sent {
   stanza: Stanza;
   receipt: Receipt | undefined;
   size: number;
+  /** When it was to be sent, ms since 1970. */
+  since: number;
+  /** There was a connection then. */
+  written: boolean;
 }
 
 /** What was sent to a client and not acknowledged yet, oldest first: XEP-0198 §4. */
@@ -39,8 +43,8 @@ export class Unacked {
     return (this.#acked + this.#queue.length) % WRAP;
   }
 
-  push(stanza: Stanza, receipt: Receipt | undefined, size: number): void {
-    this.#queue.push({ stanza, receipt, size });
+  push(stanza: Stanza, receipt: Receipt | undefined, size: number, written = true, since = Date.now()): void {
+    this.#queue.push({ stanza, receipt, size, since, written });
     this.#bytes += size;
   }
 

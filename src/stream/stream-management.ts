@@ -99,7 +99,7 @@ async function takeOver(session: ClientSession, h: number, stream: ClientStream)
   if (!managed.acknowledge(h)) throw tooHigh(h, managed.unacked.sent);
   stream.resumed(session);
   stream.send(xml("resumed", { xmlns: NS_SM, previd: managed.id, h: managed.handled.h }));
-  managed.attach(stream);
+  managed.attach(stream, session.jid.domain);
   // XEP-0352 §5.2: a resumed stream begins active.
   session.setValve(undefined);
 }
