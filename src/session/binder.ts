@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { LRUCache } from "lru-cache";
 import type { Hooks } from "../hooks.js";
 import type { Logger } from "../log.js";
 import type { Account } from "../storage/types.js";
@@ -6,6 +7,7 @@ import { StanzaError, StreamError } from "../xmpp/errors.js";
 import { type Jid, JidError } from "../xmpp/jid.js";
 import type { Stanza } from "../xmpp/stanza.js";
 import { ClientSession, type Outlet } from "./client-session.js";
+import type { Handled } from "./handled.js";
 import { type Luggage, pack, type ReceiptDesk, unpack } from "./handover.js";
 import type { Managed, ManagedOptions, ManagedOutlet } from "./managed.js";
 import type { Registry } from "./registry.js";
@@ -19,6 +21,9 @@ export interface BinderOptions {
 
 /** In the row of a session that waits for its client to come back. */
 const DETACHED = "session/detached";
+
+/** Sessions that are remembered when they are over. */
+const OVER = 10_000;
 
 interface Resumable {
   session: ClientSession;
@@ -41,6 +46,8 @@ export class Binder {
   readonly #leaving = new Map<string, ClientSession>();
   /** Sessions that may be resumed, by their unguessable id. */
   readonly #resumable = new Map<string, Resumable>();
+  /** What those that are over had handled, by the same id. */
+  readonly #over = new LRUCache<string, { account: Jid; handled: Handled }>({ max: OVER });
 
   /**
    * @param wanted the resource the client asked for; undefined: the server chooses.
@@ -137,6 +144,12 @@ export class Binder {
     return known.session;
   }
 
+  /** How many stanzas a session that is over had handled (XEP-0198 §5), as its account may know, and on this node alone. */
+  handledOf(id: string, account: Account): number | undefined {
+    const known = this.#over.get(id);
+    return known?.account.equals(account.jid) ? known.handled.h : undefined;
+  }
+
   /**
    * The session is wanted by another node, to which its client has come back.
    * @param h what the client acknowledges
@@ -222,12 +235,18 @@ export class Binder {
 
   /** From now on the session gets nothing, and what it has not acknowledged goes elsewhere. It is to be unbound soon. */
   leave(session: ClientSession): void {
-    if (session.managed) this.#resumable.delete(session.managed.id);
+    if (session.managed) this.#forget(session, session.managed);
     if (this.registry.get(session.jid)?.session !== session) return;
     this.#leaving.set(session.jid.text, session);
     // Out of the table first: what it leaves undelivered must not be routed back to it.
     this.registry.remove(session);
     session.end();
+  }
+
+  /** Nobody can resume it any more. */
+  #forget({ account }: ClientSession, { id, handled, resumeTimeout }: Managed): void {
+    this.#resumable.delete(id);
+    if (resumeTimeout > 0) this.#over.set(id, { account: account.jid, handled });
   }
 
   async unbind(session: ClientSession, hooks: Hooks, reason: string): Promise<void> {

@@ -15,8 +15,10 @@ const MAX_H = 2 ** 32 - 1;
 export const streamManagement: Feature<ClientStream> = {
   name: "stream management",
   offer: (stream) => (stream.account ? xml("sm", { xmlns: NS_SM }) : undefined),
-  accepts: (element, stream) => element.getNS() === NS_SM && stream.account !== undefined,
+  accepts: (element, stream) =>
+    element.getNS() === NS_SM && (stream.account !== undefined || isBeginning(element)),
   negotiate(element, stream) {
+    if (!stream.account) refuseUnauthenticated(stream);
     switch (element.getName()) {
       case "enable":
         return enable(element, stream);
@@ -32,13 +34,17 @@ export const streamManagement: Feature<ClientStream> = {
   },
 };
 
+/** §3: not before authentication. Whoever tries is no client, and §6 lets the stream end. @throws StreamError */
+function refuseUnauthenticated(stream: ClientStream): never {
+  fail(stream, "unexpected-request");
+  throw new StreamError("not-authorized");
+}
+
 /** §3 */
 function enable(element: Element, stream: ClientStream): undefined {
   const { session, settings } = stream;
-  if (!session || session.managed) {
-    fail(stream, "unexpected-request");
-    return;
-  }
+  if (!session) return fail(stream, "unexpected-request");
+  if (session.managed) throw new StreamError("policy-violation", "stream management is enabled already");
   const wanted = isTrue(element.attrs.resume) ? limit(element.attrs.max, settings.resumeTimeout) : 0;
   const managed = new Managed(settings.managed, wanted, stream);
   session.managed = managed;
@@ -51,13 +57,11 @@ function enable(element: Element, stream: ClientStream): undefined {
 async function resume(element: Element, stream: ClientStream): Promise<void> {
   const { account, settings } = stream;
   const h = readH(element);
-  if (stream.session || h === undefined) {
-    fail(stream, "unexpected-request");
-    return;
-  }
+  if (stream.session || h === undefined) return fail(stream, "unexpected-request");
+  if (settings.resumeTimeout === 0) return fail(stream, "feature-not-implemented");
   const id = element.attrs.previd ?? "";
   const session = settings.binder.resume(id, account as Account) ?? (await fromElsewhere(id, h, stream));
-  if (!session) fail(stream, "item-not-found");
+  if (!session) fail(stream, "item-not-found", settings.binder.handledOf(id, account as Account));
   else await takeOver(session, h, stream);
 }
 
@@ -149,8 +153,13 @@ function tooHigh(h: number, sent: number): StreamError {
   return new StreamError("undefined-condition", undefined, xml("handled-count-too-high", counts));
 }
 
-function fail(stream: ClientStream, condition: StanzaCondition): void {
-  stream.send(xml("failed", { xmlns: NS_SM }, xml(condition, { xmlns: NS_STANZAS })));
+/** @param h what an earlier session had handled: §5 */
+function fail(stream: ClientStream, condition: StanzaCondition, h?: number): undefined {
+  stream.send(xml("failed", { xmlns: NS_SM, h }, xml(condition, { xmlns: NS_STANZAS })));
+}
+
+function isBeginning(element: Element): boolean {
+  return element.getName() === "enable" || element.getName() === "resume";
 }
 
 function readH(element: Element): number | undefined {
