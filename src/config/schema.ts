@@ -378,7 +378,7 @@ const cluster = section({
   address: scalar("a host and a port, such as chat1.example.org:5222 or [2001:db8::1]:5222", hostPort)
     .optional()
     .describe(
-      "Where clients reach this node and no other (a c2s port): another node that hands its sessions over sends them there.",
+      "Where clients reach this node and no other (a c2s port): clients are told to resume there, and another node that hands its sessions over sends them there.",
     ),
 }).superRefine(beatsOftenEnough, always);
 export type ClusterConfig = z.output<typeof cluster>;

@@ -15,7 +15,7 @@ export function streamHosts(
   domains: ReadonlyMap<string, Domain>,
   parts: StreamParts,
 ): StreamHosts {
-  const { auth, session, stream, tls } = config;
+  const { auth, cluster, session, stream, tls } = config;
   const caps = { maxDepth: stream.maxDepth, maxAttributes: stream.maxAttributes };
   const shared = {
     tlsRequired: tls.required,
@@ -34,6 +34,7 @@ export function streamHosts(
       answerTimeout: session.answerTimeout,
     },
     resumeTimeout: session.resumeTimeout,
+    location: cluster.address,
     ...parts,
   };
   const settings = new Map<string, StreamSettings>();

@@ -29,6 +29,8 @@ export interface StreamSettings {
   readonly managed: ManagedOptions;
   /** ms that a session may outlive its connection; 0 = not at all. */
   readonly resumeTimeout: number;
+  /** Where clients find this node again, as host:port of a c2s listener, if that is known. */
+  readonly location: string | undefined;
   readonly inbound: Inbound;
   readonly binder: Binder;
   /** Undefined on a server that is alone. */

@@ -48,7 +48,9 @@ function enable(element: Element, stream: ClientStream): undefined {
   const wanted = isTrue(element.attrs.resume) ? limit(element.attrs.max, settings.resumeTimeout) : 0;
   const managed = new Managed(settings.managed, wanted, stream);
   session.managed = managed;
-  const terms = { resume: "true", id: managed.id, max: String(Math.floor(wanted / 1000)) };
+  // It is an address for TCP.
+  const location = stream.transport === "tcp" ? settings.location : undefined;
+  const terms = { resume: "true", id: managed.id, max: Math.floor(wanted / 1000), location };
   stream.send(xml("enabled", { xmlns: NS_SM, ...(wanted > 0 ? terms : {}) }));
   if (wanted > 0) settings.binder.allowResumption(session, settings.domain.hooks);
 }
