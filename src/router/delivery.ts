@@ -6,14 +6,14 @@ import type { AccountCache } from "../storage/account-cache.js";
 import type { LogEntry, MessageLog } from "../storage/message-log.js";
 import type { Account, Archives } from "../storage/types.js";
 import { withDelay } from "../xmpp/delay.js";
-import { StanzaError } from "../xmpp/errors.js";
+import { type StanzaCondition, StanzaError } from "../xmpp/errors.js";
 import type { Jid } from "../xmpp/jid.js";
 import type { Stanza } from "../xmpp/stanza.js";
 import type { Archiving } from "./archiving.js";
 import type { Domain } from "./domain.js";
 import type { Drain } from "./drain.js";
 import type { Drains } from "./drains.js";
-import { isKept, type MessageType, messageType } from "./keep.js";
+import { isKept, isSaid, type MessageType, messageType } from "./keep.js";
 import type { OfflineStorage } from "./offline.js";
 import type { Requests } from "./requests.js";
 
@@ -135,7 +135,8 @@ export class Delivery {
     if (!account || account.id === 0 || !isKept(message)) {
       // It waits for nobody; its sender's archive may want it.
       if (archives) this.log.archive(message, archives, message.ticket);
-      for (const target of targets) this.registry.send(target, message);
+      const receipt = this.#unkept(message, targets);
+      for (const target of targets) this.registry.send(target, message, receipt);
       return message;
     }
     // A session that does not acknowledge is not given more than it may have under way; the rest waits in the store.
@@ -162,16 +163,30 @@ export class Delivery {
     account: Account,
     archives: Archives | undefined,
   ): Stanza {
-    const kept = isKept(message);
-    const entry = kept ? this.#append(account, message, undefined, archives) : undefined;
-    const shown = entry ? this.archiving.named(message, entry) : message;
+    if (!isKept(message)) {
+      this.#followUnkept(draining, message, targets);
+      return message;
+    }
+    const entry = this.#append(account, message, undefined, archives);
+    const shown = this.archiving.named(message, entry);
     for (const target of targets) {
       if (!draining.serves(target) && !this.#mustWait(target, account)) this.registry.send(target, shown);
     }
-    if (kept) draining.follow();
-    else if (!draining.hasLeft) draining.hold(message);
-    else for (const target of targets) this.registry.send(target, message);
+    draining.follow();
     return shown;
+  }
+
+  #followUnkept(draining: Drain, message: Stanza, targets: readonly Resource[]): void {
+    const receipt = this.#unkept(message, targets);
+    for (const target of targets) {
+      if (draining.serves(target) && !draining.hasLeft) draining.hold(message, receipt);
+      else this.registry.send(target, message, receipt);
+    }
+  }
+
+  /** Undefined where nobody waits to hear that it was lost. */
+  #unkept(message: Stanza, targets: readonly Resource[]): Receipt | undefined {
+    return isSaid(message) ? new UnkeptReceipt(this, message, targets, targets.length) : undefined;
   }
 
   #append(
@@ -201,7 +216,10 @@ export class Delivery {
     stanza: Stanza,
     condition: "recipient-unavailable" | "resource-constraint" = "recipient-unavailable",
   ): void {
-    if (stanza.kind === "presence" || messageIsSilent(stanza)) return;
+    if (stanza.kind !== "presence" && !messageIsSilent(stanza)) this.#bounce(stanza, condition);
+  }
+
+  #bounce(stanza: Stanza, condition: StanzaCondition): void {
     const reply = stanza.errorReply(new StanzaError(condition));
     if (reply?.to) this.#toAsker(reply, reply.to);
   }
@@ -223,6 +241,27 @@ export class Delivery {
     const receipt = new MessageReceipt(this, message, entry, able.length);
     // XEP-0198 §5
     const late = withDelay(message, entry.account.jid.domain, entry.receivedAt);
+    for (const target of able) this.registry.send(target, late, receipt);
+  }
+
+  /**
+   * The sessions that were to have it ended first, and it may wait in no store: somebody else gets it, or its sender is told.
+   * XEP-0198 §4, as RFC 6121 §8.5.2.2.1, §8.5.3.2.1 have it
+   * @param tried those sessions
+   * @param since when the first of them was to have it, ms since 1970
+   */
+  redirect(message: Stanza, tried: readonly Resource[], since: number): void {
+    const to = message.to as Jid;
+    // A session that has moved on is another one: `boundAt`.
+    const isTried = ({ jid, boundAt }: Resource) =>
+      tried.some((one) => one.boundAt === boundAt && one.jid.equals(jid));
+    const able = mostAvailable(this.registry.of(to).filter((one) => isReceptive(one) && !isTried(one)));
+    if (able.length === 0) {
+      this.#bounce(message, "service-unavailable");
+      return;
+    }
+    const receipt = new UnkeptReceipt(this, message, [...tried, ...able], able.length, since);
+    const late = withDelay(message, to.domain, since);
     for (const target of able) this.registry.send(target, late, receipt);
   }
 
@@ -254,8 +293,8 @@ export class Delivery {
     if (receipt?.kept && (draining || session.saturated || this.registry.nodes.isUnsettled)) {
       this.drains.expect(session, origin);
       receipt.later?.(origin);
-    } else if (draining && stanza.kind === "message" && !receipt && !drain.hasLeft) {
-      drain.hold(stanza);
+    } else if (draining && stanza.kind === "message" && !receipt?.kept && !drain.hasLeft) {
+      drain.hold(stanza, receipt);
     } else {
       session.send(stanza, receipt);
     }
@@ -399,7 +438,28 @@ class MessageReceipt implements Receipt {
   }
 }
 
-/** Nobody waits to hear that it was lost: headlines, and messages that are only for the moment. */
+/** Likewise for a message that is in no store, and is lost if none of them delivers it. */
+class UnkeptReceipt implements Receipt {
+  constructor(
+    private readonly delivery: Delivery,
+    private readonly message: Stanza,
+    /** Who was given it so far; of these the last `left` have not said what became of it. */
+    private readonly tried: readonly Resource[],
+    private left: number,
+    private readonly since = Date.now(),
+  ) {}
+
+  delivered(): void {
+    this.left = Number.POSITIVE_INFINITY;
+  }
+
+  failed(): void {
+    this.left -= 1;
+    if (this.left === 0) this.delivery.redirect(this.message, this.tried, this.since);
+  }
+}
+
+/** Nobody waits to hear that it was lost: headlines, and what is only for the moment; or it has a receipt. */
 function messageIsSilent(stanza: Stanza): boolean {
   return stanza.kind === "message" && messageType(stanza) !== "groupchat";
 }

@@ -20,7 +20,7 @@ const MAX_HELD = 100;
 export class Drain {
   /** Messages up to this id were there before: nobody was when they came. */
   readonly #waited: number;
-  #held: { stanza: Stanza; after: number }[] = [];
+  #held: { stanza: Stanza; receipt: Receipt | undefined; after: number }[] = [];
   #followers = 0;
   /** Messages that other nodes are about to put into the store, by node. */
   readonly #expected = new Map<string, number>();
@@ -62,8 +62,14 @@ export class Drain {
   }
 
   /** A message that is not kept goes to the session in its place between those that are: RFC 6120 §10.1. */
-  hold(stanza: Stanza): void {
-    if (this.#held.length < MAX_HELD) this.#held.push({ stanza, after: this.log.lastId });
+  hold(stanza: Stanza, receipt: Receipt | undefined): void {
+    if (this.#held.length < MAX_HELD) this.#held.push({ stanza, receipt, after: this.log.lastId });
+    else receipt?.failed();
+  }
+
+  /** It is over. What is still held does not reach the session any more. */
+  dropHeld(): void {
+    for (const { receipt } of this.#held.splice(0)) receipt?.failed();
   }
 
   /** A further message was appended, or given back. */
@@ -234,9 +240,9 @@ export class Drain {
   }
 
   #sendHeld(before: number): void {
-    while (this.#held.length > 0 && this.#held[0].after < before) {
-      this.session.send((this.#held.shift() as { stanza: Stanza }).stanza);
-    }
+    const count = this.#held.findIndex(({ after }) => after >= before);
+    const due = this.#held.splice(0, count < 0 ? this.#held.length : count);
+    for (const { stanza, receipt } of due) this.session.send(stanza, receipt);
   }
 
   #send(

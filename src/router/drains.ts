@@ -184,6 +184,8 @@ export class Drains {
       );
       // A client that has missed something must not believe it has all: it comes back and is given it then.
       drain.session.close();
+    } finally {
+      drain.dropHeld();
     }
   }
 }

@@ -4,6 +4,13 @@ import { NS_CLIENT, type Stanza } from "../xmpp/stanza.js";
 
 const NS_HINTS = "urn:xmpp:hints";
 const NS_CHAT_STATES = "http://jabber.org/protocol/chatstates";
+/** OMEMO (XEP-0384), OpenPGP (XEP-0373, and XEP-0027 of old): what stands in for a body. */
+const ENCRYPTED: ReadonlySet<string | undefined> = new Set([
+  "eu.siacs.conversations.axolotl",
+  "urn:xmpp:omemo:2",
+  "urn:xmpp:openpgp:0",
+  "jabber:x:encrypted",
+]);
 
 /** RFC 6121 §5.2.2: an unknown type is treated as `normal`. */
 export type MessageType = "normal" | "chat" | "groupchat" | "headline" | "error";
@@ -33,6 +40,18 @@ export function isKept(message: Stanza): boolean {
     }
   }
   return kept;
+}
+
+/** Whether somebody says something to somebody else: its sender has to hear if nobody gets it, though it may not be kept. */
+export function isSaid(message: Stanza): boolean {
+  const type = messageType(message);
+  if (type !== "normal" && type !== "chat") return false;
+  return message.children.some((child) => isElement(child) && isSpeech(child));
+}
+
+function isSpeech(child: Element): boolean {
+  const ns = namespaceOf(child);
+  return (ns === NS_CLIENT && localName(child) === "body") || ENCRYPTED.has(ns);
 }
 
 // Of a stanza's children. Prefixes are rare, so the parents are seldom asked.

@@ -10,7 +10,7 @@ import type { Stanza } from "../xmpp/stanza.js";
 import type { Archiving } from "./archiving.js";
 import type { Domain } from "./domain.js";
 import type { Drains } from "./drains.js";
-import { isKept } from "./keep.js";
+import { isKept, isSaid } from "./keep.js";
 
 /** Runs after every plugin had its say. */
 const PRIORITY = -10;
@@ -49,9 +49,7 @@ export class OfflineStorage {
 
   async #keep(event: HookMap["message:undelivered"]): Promise<boolean> {
     const { account: jid, stanza: message } = event;
-    // XEP-0160 §3: chat states and the like are of no use later, and nobody needs to hear that they were dropped.
-    if (!isKept(message))
-      return message.type === undefined || message.type === "chat" || message.type === "normal";
+    if (!isKept(message)) return isDispensable(message);
     const account = await this.accounts.find(jid);
     if (!account) return false;
     await this.#count(account);
@@ -78,4 +76,13 @@ export class OfflineStorage {
     }
     this.#counts.set(account.id, count + 1);
   }
+}
+
+/**
+ * XEP-0160 §3: chat states and the like are of no use later, and nobody needs to hear that they were dropped. Who has said something that
+ * may not be stored (XEP-0334 §4.2) does: RFC 6121 §8.5.2.2.1.
+ */
+function isDispensable(message: Stanza): boolean {
+  const { type } = message;
+  return (type === undefined || type === "chat" || type === "normal") && !isSaid(message);
 }
