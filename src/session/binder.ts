@@ -230,7 +230,8 @@ export class Binder {
   async endHibernating(): Promise<void> {
     const sleeping = [...this.#resumable.values()].filter(({ session }) => session.onClosedWhileDetached);
     for (const { session } of sleeping) session.close();
-    await Promise.all(sleeping.map(({ session }) => session.ended));
+    // Those that were not resumed in time a moment ago, too.
+    await Promise.all([...this.#leaving.values()].map((session) => session.ended));
   }
 
   /** From now on the session gets nothing, and what it has not acknowledged goes elsewhere. It is to be unbound soon. */
