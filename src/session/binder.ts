@@ -65,7 +65,13 @@ export class Binder {
     for (;;) {
       const rival = this.registry.get(jid);
       const leaving = this.#leaving.get(jid.text);
-      if (!rival && !leaving) break;
+      if (!rival && !leaving) {
+        const room = this.#makeRoom(jid);
+        // Nothing is waited for between the last look and the end: two that bind at once must not both find nobody.
+        if (room === undefined) break;
+        await room;
+        continue;
+      }
       // A client that comes back without resuming is not kept out by what is left of itself.
       const inUse = rival && !rival.session?.detached;
       if (inUse && this.options.conflict === "refuse-new") throw new StanzaError("conflict");
@@ -78,7 +84,6 @@ export class Binder {
       if (!leaving) older.close(new StreamError("conflict"));
       await older.ended;
     }
-    await this.#makeRoom(jid);
     const session = new ClientSession(jid, account, anonymous, this.registry.node, hooks, outlet, this.lost);
     this.registry.add(session);
     return session;
@@ -86,15 +91,16 @@ export class Binder {
 
   /**
    * Nobody is kept out by what is left of himself: the oldest of the sessions that have no connection goes, on whichever node.
+   * @returns undefined when there is room; otherwise resolves when one has gone
    * @throws StanzaError `resource-constraint`: RFC 6120 §7.6.2.1
    */
-  async #makeRoom(jid: Jid): Promise<void> {
-    while (this.registry.of(jid).length >= this.options.resourcesPerAccount) {
-      const left = this.registry.of(jid).filter(({ flags }) => flags.has(DETACHED));
-      if (left.length === 0) throw new StanzaError("resource-constraint");
-      const [oldest] = left.sort((one, other) => one.boundAt - other.boundAt);
-      await this.registry.close(oldest, new StreamError("resource-constraint"));
-    }
+  #makeRoom(jid: Jid): Promise<void> | undefined {
+    const all = this.registry.of(jid);
+    if (all.length < this.options.resourcesPerAccount) return undefined;
+    const left = all.filter(({ flags }) => flags.has(DETACHED));
+    if (left.length === 0) throw new StanzaError("resource-constraint");
+    const [oldest] = left.sort((one, other) => one.boundAt - other.boundAt);
+    return this.registry.close(oldest, new StreamError("resource-constraint"));
   }
 
   /** From now on the session's state survives its connection, for a while: XEP-0198 §5. */
