@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { LogConfig } from "../src/config/schema.js";
@@ -225,6 +225,14 @@ describe("the log", () => {
       assert.match(readFileSync(`${file}.1`, "utf8"), /old/);
       assert.match(readFileSync(file, "utf8"), /new/);
       assert(statSync(file).size > 0);
+    });
+
+    it("that takes nothing, as on a full disk, can be closed nevertheless", async function () {
+      if (!existsSync("/dev/full")) this.skip();
+      const log = createLogger({ level: "info", areas: {}, format: "json", file: "/dev/full" });
+      log.info("lost");
+      await log.close();
+      log.info("nobody minds a line that comes too late");
     });
 
     it("that cannot be written is told in one sentence", () => {

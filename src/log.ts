@@ -5,6 +5,7 @@
 import { mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { pino } from "pino";
+import { atMost } from "./at-most.js";
 import type { LOG_LEVELS, LogConfig } from "./config/schema.js";
 import { SetupError } from "./config/setup-error.js";
 import { redactError, redactFields, redactText } from "./redact.js";
@@ -56,6 +57,8 @@ const RANKS: Record<(typeof LOG_LEVELS)[number], number> = {
 
 // When the disk or the pipe cannot keep up, lines are dropped rather than memory filled.
 const MAX_BUFFER = 8 * 1024 ** 2;
+/** ms. A reader that has stopped reading must not keep the process. */
+const CLOSE_WITHIN = 3000;
 
 /**
  * @param sink instead of the file or standard output that the configuration names
@@ -86,6 +89,7 @@ class Output implements LogSink {
   #destination: Destination;
   /** Files that were rotated away and are still being written. */
   #older: Promise<void> = Promise.resolve();
+  #closed = false;
 
   constructor(file: string | undefined) {
     this.#file = file;
@@ -93,10 +97,11 @@ class Output implements LogSink {
   }
 
   write(line: string): void {
-    this.#destination.write(line);
+    if (!this.#closed) this.#destination.write(line);
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     await this.#older;
     await finish(this.#destination);
   }
@@ -112,12 +117,19 @@ class Output implements LogSink {
   }
 }
 
-/** Resolves when everything is written and the file is closed; flushing alone would overtake a write that is under way. */
-function finish(destination: Destination): Promise<void> {
-  return new Promise((resolve) => {
+/**
+ * Resolves when everything is written and the file is closed (flushing alone would overtake a write that is under way), or
+ * cannot be.
+ */
+async function finish(destination: Destination): Promise<void> {
+  const over = new Promise<void>((resolve) => {
     destination.once("close", resolve);
-    destination.end();
+    // After a failed write the destination would wait for another line.
+    destination.once("error", () => resolve());
   });
+  destination.end();
+  await atMost(over, CLOSE_WITHIN);
+  destination.destroy();
 }
 
 function openDestination(file: string | undefined): Destination {

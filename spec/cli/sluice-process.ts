@@ -48,6 +48,10 @@ export class SluiceProcess {
     this.#child.kill(name);
   }
 
+  closeOutputs(...outputs: ("stdout" | "stderr")[]): void {
+    for (const output of outputs) this.#child[output].destroy();
+  }
+
   /** The exit code, or the signal that ended it. */
   ended(): Promise<number | string> {
     return within(this.#ended, () => `is still running:\n${this.#all()}`);

@@ -170,6 +170,34 @@ describe("Signals to a running server", () => {
     romeo.drop();
   });
 
+  describe("SIGTERM ends the server with 0 when its log is heard by nobody:", () => {
+    it("the disk is full", async function () {
+      if (!existsSync("/dev/full")) this.skip();
+      await place.configure({ log: { file: "/dev/full" } });
+      const server = await place.start();
+      server.signal("SIGTERM");
+      assert.equal(await server.ended(), 0);
+    });
+
+    it("standard output is closed", async () => {
+      const server = await place.start();
+      server.closeOutputs("stdout");
+      server.signal("SIGTERM");
+      assert.equal(await server.ended(), 0);
+    });
+
+    it("both outputs are closed, and lines are logged before", async () => {
+      await place.configure({ log: { level: "trace" } });
+      await place.addUser("romeo@localhost", "secret");
+      const server = await place.start();
+      server.closeOutputs("stdout", "stderr");
+      const romeo = await RawClient.online(await server.port(), { name: "romeo" });
+      romeo.drop();
+      server.signal("SIGTERM");
+      assert.equal(await server.ended(), 0);
+    });
+  });
+
   it("a second signal during the stop ends the server at once with 1", async () => {
     await place.configure({ shutdown: { timeout: "1m" }, stream: { closeTimeout: "1m" } });
     await place.addUser("romeo@localhost", "secret");
