@@ -60,8 +60,7 @@ async function step(element: Element, stream: ClientStream): Promise<void> {
 async function exchange(element: Element, stream: ClientStream): Promise<Outcome> {
   switch (element.getName()) {
     case "auth": {
-      // RFC 6120 §6.4.2: one at a time; otherwise it could be begun for ever without ever having failed.
-      if (stream.saslExchange) throw new SaslError("malformed-request");
+      if (stream.saslExchange) discard(stream);
       stream.saslExchange = begin(element, stream);
       const text = element.getText();
       // RFC 6120 §6.4.2: no initial response at all; the mechanism waits for one.
@@ -77,6 +76,12 @@ async function exchange(element: Element, stream: ClientStream): Promise<Outcome
     default:
       throw new SaslError("malformed-request");
   }
+}
+
+/** RFC 6120 §6.4.2: a new exchange takes the place of one under way. It counts, or it could be begun for ever. */
+function discard(stream: ClientStream): void {
+  stream.saslExchange = undefined;
+  count(HARMLESS, stream);
 }
 
 function begin(element: Element, stream: ClientStream): Mechanism {
@@ -127,7 +132,9 @@ function send(stream: ClientStream, name: string, data: Buffer | undefined): voi
   stream.connection.write(serialize(xml(name, { xmlns: NS_SASL }, text || undefined)));
 }
 
+/** @throws StreamError when that was one too many. */
 function fail(error: unknown, stream: ClientStream): void {
+  if (error instanceof StreamError) throw error;
   const { loginLimiter } = stream.settings;
   stream.saslExchange = undefined;
   if (!(error instanceof SaslError)) stream.log.error({ err: error }, "login could not be checked");
@@ -140,8 +147,12 @@ function fail(error: unknown, stream: ClientStream): void {
   stream.log.info({ condition }, "login failed");
   // COMPAT: slixmpp 1.8 tries each -PLUS mechanism with a binding that TLS 1.3 does not have, before it comes to one that
   // works; what teaches nothing about a password counts for less.
-  stream.failedLogins += isGuess ? 1 : HARMLESS;
-  // RFC 6120 §6.4.5
+  count(isGuess ? 1 : HARMLESS, stream);
+}
+
+/** RFC 6120 §6.4.5 @throws StreamError */
+function count(weight: number, stream: ClientStream): void {
+  stream.failedLogins += weight;
   if (stream.failedLogins >= stream.settings.attemptsPerConnection) {
     throw new StreamError("policy-violation", "too many failed logins");
   }
