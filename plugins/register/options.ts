@@ -27,7 +27,9 @@ export const registerOptions = z.strictObject({
     .prefault(8)
     .describe("The shortest new password, in characters."),
   attemptsPerAddress: section({
-    count: count({ min: 1 }).prefault(10).describe("Attempts from one network address within the window."),
+    count: count({ min: 1 })
+      .prefault(10)
+      .describe("Attempts from one network address (IPv6: one /64) within the window."),
     window: duration({ min: 1000 }).prefault("1h").describe("The window in which attempts are counted."),
   }).describe("Attempts to make an account, also those that fail because a name is taken."),
 });

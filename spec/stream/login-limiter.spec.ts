@@ -41,4 +41,12 @@ describe("The limit of failed logins from one address", () => {
     clock.time += 2;
     assert.ok(limiter.allows("192.0.2.1"));
   });
+
+  it("is one for all addresses of an IPv6 host, and for an IPv4 address in IPv6 clothes", () => {
+    for (const address of ["2001:db8:1:2::1", "2001:db8:1:2::2", "2001:db8:1:2:a:b:c:d"]) fail(address, 1);
+    assert.ok(!limiter.allows("2001:db8:1:2::ffff"));
+    assert.ok(limiter.allows("2001:db8:1:3::ffff"));
+    fail("::ffff:192.0.2.1", 3);
+    assert.ok(!limiter.allows("192.0.2.1"));
+  });
 });

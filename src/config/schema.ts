@@ -150,7 +150,9 @@ const auth = section({
   attemptsPerAddress: section({
     count: count({ min: 1 })
       .prefault(30)
-      .describe("Failed logins from one network address within the window, after which it must wait."),
+      .describe(
+        "Failed logins from one network address (IPv6: one /64) within the window, after which it must wait.",
+      ),
     window: duration({ min: SECOND, max: DAY })
       .prefault("1m")
       .describe("The window in which failed logins are counted."),
@@ -200,7 +202,7 @@ const stream = section({
   maxConnectionsPerAddress: count()
     .prefault(0)
     .describe(
-      "Connections at the same time from one network address; 0 for no limit, as many people may share an address.",
+      "Connections at the same time from one network address (IPv6: one /64); 0 for no limit, as many people may share an address.",
     ),
 });
 export type StreamConfig = z.output<typeof stream>;

@@ -34,6 +34,7 @@ export type {
 export type { StreamInfo } from "../stream/info.js";
 export { HttpError } from "../transport/http-error.js";
 export type { HttpMethod, HttpRequest, HttpResponse, HttpRoute } from "../transport/http-route.js";
+export { networkOf } from "../transport/network.js";
 export { version } from "../version.js";
 export { detached } from "../xml/detached.js";
 export { Element, firstChild, isElement, serialize, xml } from "../xml/element.js";

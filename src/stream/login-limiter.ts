@@ -1,6 +1,7 @@
 import { LRUCache } from "lru-cache";
+import { networkOf } from "../transport/network.js";
 
-/** Failed logins by network address within a window. Holds a bounded number of addresses; the least recent are forgotten. */
+/** Failed logins by network address within a window. Holds a bounded number of them; the least recent are forgotten. */
 export class LoginLimiter {
   readonly #failures: LRUCache<string, { count: number }>;
 
@@ -17,12 +18,13 @@ export class LoginLimiter {
   }
 
   allows(address: string): boolean {
-    return (this.#failures.get(address)?.count ?? 0) < this.count;
+    return (this.#failures.get(networkOf(address))?.count ?? 0) < this.count;
   }
 
   failed(address: string): void {
-    const known = this.#failures.get(address);
+    const network = networkOf(address);
+    const known = this.#failures.get(network);
     if (known) known.count += 1;
-    else this.#failures.set(address, { count: 1 });
+    else this.#failures.set(network, { count: 1 });
   }
 }

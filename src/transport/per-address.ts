@@ -1,3 +1,5 @@
+import { networkOf } from "./network.js";
+
 /** How many of something each network address has now, and no more than a limit. */
 export class PerAddress {
   readonly #counts = new Map<string, number>();
@@ -7,15 +9,17 @@ export class PerAddress {
 
   /** @returns false where the address has as many as it may; otherwise `leave` is to be called once in the end. */
   enter(address: string): boolean {
-    const count = this.#counts.get(address) ?? 0;
+    const network = networkOf(address);
+    const count = this.#counts.get(network) ?? 0;
     if (this.limit > 0 && count >= this.limit) return false;
-    this.#counts.set(address, count + 1);
+    this.#counts.set(network, count + 1);
     return true;
   }
 
   leave(address: string): void {
-    const left = (this.#counts.get(address) ?? 1) - 1;
-    if (left > 0) this.#counts.set(address, left);
-    else this.#counts.delete(address);
+    const network = networkOf(address);
+    const left = (this.#counts.get(network) ?? 1) - 1;
+    if (left > 0) this.#counts.set(network, left);
+    else this.#counts.delete(network);
   }
 }
