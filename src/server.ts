@@ -42,6 +42,7 @@ import { AccountCache } from "./storage/account-cache.js";
 import { ArchiveCleaner } from "./storage/archive-cleaner.js";
 import { makeDataFolder } from "./storage/data-folder.js";
 import { deploymentSecret, keyFor } from "./storage/deployment-secret.js";
+import { IterationCounts } from "./storage/iteration-counts.js";
 import { followStored, MessageIds } from "./storage/message-id.js";
 import { MessageLog } from "./storage/message-log.js";
 import { openConfiguredStorage } from "./storage/open.js";
@@ -263,12 +264,15 @@ export class Server {
     );
     this.#undo.push(() => binder.endHibernating());
     const resumption = cluster && new Resumption(cluster, binder);
+    const iterationCounts = new IterationCounts(storage.accounts);
     const hosts = streamHosts(config, domains, {
       secret,
       inbound,
       binder,
       resumption,
       credentials: (jid) => storage.accounts.credentials(jid),
+      renewCredentials: (jid, before, after) => storage.accounts.replaceCredentials(jid, before, after),
+      iterationCounts: (domain) => iterationCounts.of(domain),
       account: async (jid) => cache.find(jid),
     });
     if (cluster) {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { deriveCredentials, deriveKeys, fakeCredentials, verifyPassword } from "../../src/auth/keys.js";
 import { PasswordError } from "../../src/auth/password.js";
-import { scramHashes } from "../../src/auth/types.js";
+import { type IterationCount, scramHashes } from "../../src/auth/types.js";
+import { Jid } from "../../src/xmpp/jid.js";
 
 const SECRET = Buffer.from("secret");
 
@@ -60,16 +61,53 @@ describe("credentials", () => {
   });
 
   describe("of a user who does not exist", () => {
-    const fake = fakeCredentials(SECRET, "nobody", 4096);
+    const fakeOf = (address: string, counts: IterationCount[] = [], secret = SECRET) =>
+      fakeCredentials({ secret, iterations: 4096, iterationCounts: async () => counts }, Jid.parse(address));
 
-    it("are the same each time, and differ by name, secret and hash", () => {
-      assert.deepEqual(fakeCredentials(SECRET, "nobody", 4096), fake);
-      assert.notDeepEqual(fakeCredentials(SECRET, "somebody", 4096), fake);
-      assert.notDeepEqual(fakeCredentials(Buffer.from("other"), "nobody", 4096), fake);
+    it("are the same each time, and differ by name, domain, secret and hash", async () => {
+      const fake = await fakeOf("nobody@a.example");
+      assert.deepEqual(await fakeOf("nobody@a.example"), fake);
+      for (const other of [
+        await fakeOf("somebody@a.example"),
+        await fakeOf("nobody@b.example"),
+        await fakeOf("nobody@a.example", [], Buffer.from("other")),
+      ])
+        assert.notDeepEqual(other["sha-256"].salt, fake["sha-256"].salt);
       assert.notDeepEqual(fake["sha-1"].salt, fake["sha-256"].salt);
+      assert.equal(fake["sha-1"].iterations, 4096);
+    });
+
+    it("have the iterations of the accounts there are, as often as those have them, and for each hash the same", async () => {
+      const counts = [
+        { iterations: 4096, accounts: 30 },
+        { iterations: 10_000, accounts: 10 },
+      ];
+      const found = new Map<number, number>();
+      for (let n = 0; n < 1000; n++) {
+        const fake = await fakeOf(`nobody-${n}@a.example`, counts);
+        const { iterations } = fake["sha-256"];
+        assert.ok(scramHashes.every((hash) => fake[hash].iterations === iterations));
+        found.set(iterations, (found.get(iterations) ?? 0) + 1);
+      }
+      assert.deepEqual([...found.keys()].sort(), [10_000, 4096]);
+      assert.ok(Math.abs((found.get(4096) as number) - 750) < 60, `${found.get(4096)} of 1000`);
+    });
+
+    it("keep their iterations when an account is added", async () => {
+      const counts = (accounts: number) => [
+        { iterations: 4096, accounts: 500 },
+        { iterations: 10_000, accounts },
+      ];
+      let changed = 0;
+      for (let n = 0; n < 300; n++) {
+        const [before, after] = [await fakeOf(`u${n}@a`, counts(500)), await fakeOf(`u${n}@a`, counts(501))];
+        if (before["sha-1"].iterations !== after["sha-1"].iterations) changed += 1;
+      }
+      assert.ok(changed < 5, `${changed} of 300`);
     });
 
     it("are as long as real ones", async () => {
+      const fake = await fakeOf("nobody@a.example");
       const real = await deriveCredentials("pencil", 64);
       for (const hash of scramHashes) {
         const { salt, storedKey, serverKey } = fake[hash];

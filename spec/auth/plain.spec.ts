@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { deriveCredentials } from "../../src/auth/keys.js";
+import { deriveCredentials, verifyPassword } from "../../src/auth/keys.js";
 import { Plain } from "../../src/auth/plain.js";
+import { type Credentials, scramHashes } from "../../src/auth/types.js";
 import { contextOf, contextWith, fails, ITERATIONS, step, success } from "./support.js";
 
 describe("PLAIN", () => {
@@ -42,6 +43,24 @@ describe("PLAIN", () => {
   for (const [why, message, condition] of refused)
     it(`refuses ${why}: ${condition}`, async () =>
       fails(step(new Plain(await contextWith()), message), condition));
+
+  it("has keys made anew from the right password when they have other iterations than new ones", async () => {
+    const keys = await deriveCredentials("pencil", ITERATIONS);
+    const renewed: [string, Credentials, Credentials][] = [];
+    const context = (iterations: number) =>
+      contextOf({ user: keys }, { iterations, renew: async (...what) => void renewed.push(what) });
+    await success(new Plain(context(ITERATIONS)), "\0user\0pencil");
+    await fails(step(new Plain(context(100)), "\0user\0wrong"), "not-authorized");
+    assert.equal(renewed.length, 0);
+    await success(new Plain(context(100)), "\0user\0pencil");
+    const [[name, before, after]] = renewed;
+    assert.deepEqual([name, before], ["user", keys]);
+    assert.deepEqual(
+      scramHashes.map((hash) => after[hash]?.iterations),
+      [100, 100, 100],
+    );
+    assert.ok(await verifyPassword("pencil", after));
+  });
 
   it("does not let anybody in whose account has no keys", async () => {
     await fails(step(new Plain(contextOf({ user: {} })), "\0user\0pencil"), "not-authorized");

@@ -23,6 +23,8 @@ export function contextOf(
     offeredPlus: false,
     secret: Buffer.from("a secret of the deployment"),
     iterations: ITERATIONS,
+    iterationCounts: async () => [],
+    renew: async () => undefined,
     externalIdentities: [],
     ...changes,
   };

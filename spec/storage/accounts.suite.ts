@@ -52,6 +52,32 @@ export function accountsSuite(nodes: Nodes): void {
     assert.deepEqual(await nodes.storage.accounts.credentials(jid), credentialsOf("second"));
   });
 
+  it("take new credentials in the place of others, unless these have changed meanwhile", async () => {
+    const jid = fresh();
+    const { accounts } = nodes.storage;
+    await accounts.create(jid, credentialsOf("first"));
+    const [first, second] = [credentialsOf("first"), credentialsOf("second", 10_000)];
+    assert.equal(await accounts.replaceCredentials(jid, first, second), true);
+    assert.equal(await nodes.other.accounts.replaceCredentials(jid, first, credentialsOf("third")), false);
+    assert.deepEqual(await accounts.credentials(jid), second);
+    assert.equal(await accounts.replaceCredentials(fresh(), first, second), false);
+  });
+
+  it("are counted by domain and by the iterations of their keys", async () => {
+    const domain = `${freshLocal("house")}.example`;
+    const { accounts } = nodes.storage;
+    assert.deepEqual(await accounts.iterationCounts(domain), []);
+    const key = credentialsOf("x", 5000)["sha-256"];
+    const all = [credentialsOf("a", 10_000), credentialsOf("b", 5000), credentialsOf("c", 5000), {}];
+    for (const credentials of [...all, { "sha-512": key }])
+      await accounts.create(Jid.of(freshLocal(), domain), credentials);
+    await accounts.create(Jid.of(freshLocal(), `x.${domain}`), credentialsOf("d", 7000));
+    assert.deepEqual(await nodes.other.accounts.iterationCounts(domain), [
+      { iterations: 5000, accounts: 3 },
+      { iterations: 10_000, accounts: 1 },
+    ]);
+  });
+
   it("take no credentials when they do not exist", async () => {
     const jid = fresh();
     assert.equal(await nodes.storage.accounts.setCredentials(jid, {}), false);

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { createHook } from "node:async_hooks";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { serverEndPoint } from "../../src/transport/certificate-hash.js";
 import { Jid } from "../../src/xmpp/jid.js";
 import { auth, conditionOf, mechanismsOf, NS_SASL, RawClient } from "../support/raw-client.js";
@@ -272,6 +275,47 @@ describe("SASL on the wire", () => {
         await client.drop();
       }
       assert.equal(salts.size, 1);
+    });
+  });
+
+  describe("when auth.iterations has changed", () => {
+    const storage = { sqlite: { file: "iterations.sqlite" } };
+    let data: string;
+    const startWith = (iterations: number) =>
+      start({ data, storage, auth: { plainWithoutTls: true, iterations } });
+
+    beforeEach(async () => {
+      data = await mkdtemp(join(tmpdir(), "sluice-iterations-"));
+      await startWith(4096);
+      await test.stop();
+      test = await startTestServer({ data, storage, auth: { plainWithoutTls: true, iterations: 6000 } });
+    });
+    afterEach(async () => {
+      await test.stop();
+      await rm(data, { recursive: true, force: true });
+    });
+
+    async function iterationsOf(name: string): Promise<string> {
+      const { client } = await begun();
+      client.write(auth("SCRAM-SHA-256", Buffer.from(`n,,n=${name},r=abc`)));
+      const first = Buffer.from((await client.named("challenge")).getText(), "base64").toString();
+      await client.drop();
+      return first.split(",")[2];
+    }
+
+    it("says the same for a user that does not exist as for one with an old password", async () => {
+      assert.equal(await iterationsOf("romeo"), "i=4096");
+      assert.equal(await iterationsOf("nobody"), "i=4096");
+    });
+
+    it("has new keys for who logs in with PLAIN, and lets him in with SCRAM afterwards", async () => {
+      const { client } = await begun();
+      await client.plain("romeo", test.domain, PASSWORD);
+      await client.drop();
+      assert.equal(await iterationsOf("romeo"), "i=6000");
+      const { client: again } = await begun();
+      assert.ok((await again.scram("SCRAM-SHA-512", login)).is("success"));
+      await again.drop();
     });
   });
 });

@@ -1,8 +1,16 @@
 /** Keys made from passwords, and keys made up for users who do not exist. RFC 5802 §3 */
 import { createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from "node:crypto";
 import { promisify } from "node:util";
+import type { Jid } from "../xmpp/jid.js";
 import { PasswordError, preparePassword } from "./password.js";
-import { type Credentials, type ScramHash, type ScramKeys, scramHashes } from "./types.js";
+import {
+  type AuthContext,
+  type Credentials,
+  type IterationCount,
+  type ScramHash,
+  type ScramKeys,
+  scramHashes,
+} from "./types.js";
 
 /** Also of made-up salts, which must look like real ones. RFC 5802 leaves the length open; 16 is NIST's minimum. */
 const SALT_BYTES = 16;
@@ -69,20 +77,36 @@ export async function verifyPassword(password: string, credentials: Credentials)
   }
 }
 
+/** Whether keys are to be made anew once the password is known: they cost another number of iterations, or one is missing. */
+export function isOutdated(credentials: Credentials, iterations: number): boolean {
+  return scramHashes.some((hash) => credentials[hash]?.iterations !== iterations);
+}
+
 /**
  * Credentials for a user who does not exist: the same each time they are asked for, on every node, and no password fits.
- * @param secret that of the deployment.
- * @param username localpart, prepared.
+ * @param account prepared.
  */
-export function fakeCredentials(secret: Buffer, username: string, iterations: number): Required<Credentials> {
-  const keys = (type: ScramHash): ScramKeys => {
-    const made = (what: string) => hmac("sha-512", secret, `${what}\0${type}\0${username}`);
-    return {
-      iterations,
-      salt: made("salt").subarray(0, SALT_BYTES),
-      storedKey: made("stored key").subarray(0, digests[type].bytes),
-      serverKey: made("server key").subarray(0, digests[type].bytes),
-    };
-  };
+export async function fakeCredentials(
+  context: Pick<AuthContext, "secret" | "iterations" | "iterationCounts">,
+  account: Jid,
+): Promise<Required<Credentials>> {
+  const made = (what: string) => hmac("sha-512", context.secret, `${what}\0${account.bareText}`);
+  const iterations = pick(await context.iterationCounts(), made("iterations")) ?? context.iterations;
+  const keys = (type: ScramHash): ScramKeys => ({
+    iterations,
+    salt: made(`salt\0${type}`).subarray(0, SALT_BYTES),
+    storedKey: made(`stored key\0${type}`).subarray(0, digests[type].bytes),
+    serverKey: made(`server key\0${type}`).subarray(0, digests[type].bytes),
+  });
   return { "sha-1": keys("sha-1"), "sha-256": keys("sha-256"), "sha-512": keys("sha-512") };
+}
+
+/** As probable as it is among the accounts, and hardly ever another one when their numbers shift a little. */
+function pick(counts: readonly IterationCount[], random: Buffer): number | undefined {
+  const all = counts.reduce((sum, { accounts }) => sum + accounts, 0);
+  let place = (random.readUIntBE(0, 6) / 2 ** 48) * all;
+  return counts.find(({ accounts }) => {
+    place -= accounts;
+    return place < 0;
+  })?.iterations;
 }

@@ -61,7 +61,7 @@ export class Scram implements Mechanism {
     const binding = Buffer.concat([Buffer.from(first.gs2), this.#bindingData(first)]);
     const account = accountOf(prepareName(first.username), this.context.domain);
     const authzid = checkAuthzid(first.authzid, account);
-    const keys = await this.#keysOf(account.local);
+    const keys = await this.#keysOf(account);
     const nonce = first.nonce + this.nonce;
     const reply = `r=${nonce},s=${keys.salt.toString("base64")},i=${keys.iterations}`;
     this.#challenged = { account, authzid, keys, nonce, messages: `${first.bare},${reply}`, binding };
@@ -82,10 +82,10 @@ export class Scram implements Mechanism {
   }
 
   /** The made-up keys are computed for everybody, so that the time tells nothing. */
-  async #keysOf(username: string): Promise<ScramKeys> {
-    const { secret, iterations } = this.context;
-    const fake = fakeCredentials(secret, username, iterations)[this.variant.hash];
-    return (await this.context.credentials(username))?.[this.variant.hash] ?? fake;
+  async #keysOf(account: Jid): Promise<ScramKeys> {
+    const { hash } = this.variant;
+    const fake = await fakeCredentials(this.context, account);
+    return (await this.context.credentials(account.local))?.[hash] ?? fake[hash];
   }
 
   #finish(text: string, challenged: Challenged): Outcome {

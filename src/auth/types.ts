@@ -15,6 +15,12 @@ export interface ScramKeys {
 /** What is stored for an account: never the password. */
 export type Credentials = Partial<Record<ScramHash, ScramKeys>>;
 
+/** How many accounts have keys of so many iterations. */
+export interface IterationCount {
+  readonly iterations: number;
+  readonly accounts: number;
+}
+
 /** What a mechanism knows of the stream and the deployment it serves. */
 export interface AuthContext {
   readonly domain: string;
@@ -29,8 +35,12 @@ export interface AuthContext {
   readonly offeredPlus: boolean;
   /** Secret of the deployment, the same on all nodes; the salts of users who do not exist come from it. */
   readonly secret: Buffer;
-  /** For users who do not exist; must be what `deriveCredentials` was given for those who do. */
+  /** What `deriveCredentials` is given from now on. */
   readonly iterations: number;
+  /** What it was given for the accounts of the domain, in order of the iterations: users who do not exist look like them. */
+  iterationCounts(): Promise<readonly IterationCount[]>;
+  /** Puts new keys of the same password in the place of old ones, unless those are not the account's any more. */
+  renew(username: string, before: Credentials, after: Credentials): Promise<void>;
   /** Bare JIDs, as text, that the client's TLS certificate proves. */
   readonly externalIdentities: readonly string[];
 }

@@ -141,7 +141,7 @@ const auth = section({
   iterations: count({ min: 4096, max: 1_000_000 })
     .prefault(10_000)
     .describe(
-      "The SCRAM iteration count of passwords set from now on; higher is slower to guess and to log in.",
+      "The SCRAM iteration count of passwords set from now on, and of others when their users next log in with PLAIN; higher is slower to guess and to log in.",
     ),
   // RFC 6120 §6.4.5 sets the range: at least 2 and no more than 5.
   attemptsPerConnection: count({ min: 2, max: 5 })

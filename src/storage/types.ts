@@ -1,5 +1,5 @@
 /** What Sluice keeps, as small repositories. `storage/knex` implements them; `spec/storage/storage.suite.ts` is their contract. */
-import type { Credentials } from "../auth/types.js";
+import type { Credentials, IterationCount } from "../auth/types.js";
 import type { Jid } from "../xmpp/jid.js";
 
 export interface Account {
@@ -14,6 +14,10 @@ export interface AccountRepository {
   credentials(jid: Jid): Promise<Credentials | undefined>;
   /** Undefined when the account exists already. */
   create(jid: Jid, credentials: Credentials): Promise<Account | undefined>;
+  /** How many accounts of a domain have keys of so many iterations, by the strongest hash they have, fewest iterations first. */
+  iterationCounts(domain: string): Promise<IterationCount[]>;
+  /** Changes nothing, and says false, unless the account's credentials are those given as `before`. */
+  replaceCredentials(jid: Jid, before: Credentials, after: Credentials): Promise<boolean>;
   /** False when there is no such account. */
   setCredentials(jid: Jid, credentials: Credentials): Promise<boolean>;
   /** Removes the account and everything kept for it. False when there is no such account. */

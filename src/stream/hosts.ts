@@ -6,7 +6,14 @@ import type { StreamHosts, StreamSettings } from "./settings.js";
 /** What streams have from the server's parts, not from its configuration. */
 type StreamParts = Pick<
   StreamSettings,
-  "secret" | "inbound" | "binder" | "resumption" | "credentials" | "account"
+  | "secret"
+  | "inbound"
+  | "binder"
+  | "resumption"
+  | "credentials"
+  | "renewCredentials"
+  | "iterationCounts"
+  | "account"
 >;
 
 /** What a stream to one of the domains may do, and with whom it deals. */

@@ -1,6 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { mechanisms } from "../auth/mechanisms.js";
-import { type AuthContext, type Mechanism, type Outcome, SaslError } from "../auth/types.js";
+import {
+  type AuthContext,
+  type Credentials,
+  type Mechanism,
+  type Outcome,
+  SaslError,
+} from "../auth/types.js";
 import { type Element, serialize, xml } from "../xml/element.js";
 import { StreamError } from "../xmpp/errors.js";
 import { Jid } from "../xmpp/jid.js";
@@ -107,8 +113,24 @@ function context(stream: ClientStream, names: string[]): AuthContext {
     offeredPlus: names.some((name) => name.endsWith("-PLUS")),
     secret: settings.secret,
     iterations: settings.iterations,
+    iterationCounts: () => settings.iterationCounts(stream.domain),
+    renew: (username, before, after) => renew(stream, Jid.of(username, stream.domain), before, after),
     externalIdentities: externalIdentities(stream),
   };
+}
+
+/** Whoever is about to be let in does not mind when it fails. */
+async function renew(
+  stream: ClientStream,
+  account: Jid,
+  before: Credentials,
+  after: Credentials,
+): Promise<void> {
+  try {
+    await stream.settings.renewCredentials(account, before, after);
+  } catch (error) {
+    stream.log.warn({ err: error, account: account.text }, "keys of another iteration count were not stored");
+  }
 }
 
 function decode(text: string): Buffer {

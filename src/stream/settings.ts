@@ -1,4 +1,4 @@
-import type { Credentials } from "../auth/types.js";
+import type { Credentials, IterationCount } from "../auth/types.js";
 import type { Resumption } from "../cluster/resumption.js";
 import type { Domain } from "../router/domain.js";
 import type { Inbound } from "../router/inbound.js";
@@ -36,6 +36,8 @@ export interface StreamSettings {
   /** Undefined on a server that is alone. */
   readonly resumption: Pick<Resumption, "fetch"> | undefined;
   credentials(jid: Jid): Promise<Credentials | undefined>;
+  renewCredentials(jid: Jid, before: Credentials, after: Credentials): Promise<unknown>;
+  iterationCounts(domain: string): Promise<readonly IterationCount[]>;
   account(jid: Jid): Promise<Account | undefined>;
 }
 

@@ -1,8 +1,8 @@
 import type { Knex } from "knex";
-import type { Credentials } from "../../auth/types.js";
+import type { Credentials, IterationCount } from "../../auth/types.js";
 import { Jid } from "../../xmpp/jid.js";
 import type { Account, AccountRepository } from "../types.js";
-import { formatCredentials, parseCredentials } from "./credentials.js";
+import { firstIterations, formatCredentials, parseCredentials } from "./credentials.js";
 import type { Database } from "./database.js";
 import { asText } from "./dialect.js";
 import { isUniqueViolation } from "./errors.js";
@@ -30,6 +30,25 @@ export class KnexAccounts implements AccountRepository {
       throw error;
     }
     return this.find(jid);
+  }
+
+  async iterationCounts(domain: string): Promise<IterationCount[]> {
+    // Up to the first comma: there the iterations end, and what differs from account to account begins.
+    const head = `substr(credentials, 1, ${this.db.dialect.position("credentials", ",")})`;
+    const rows = await this.db.select(
+      `select ${head} as head, count(*) as accounts from accounts where domain = ? group by 1`,
+      [domain],
+    );
+    const counts = rows.map(({ head, accounts }) => ({
+      iterations: firstIterations(asText(head)),
+      accounts: Number(accounts),
+    }));
+    return sumUp(counts.filter(({ iterations }) => iterations > 0));
+  }
+
+  async replaceCredentials(jid: Jid, before: Credentials, after: Credentials): Promise<boolean> {
+    const rows = this.#rows(jid).where({ credentials: formatCredentials(before) });
+    return (await rows.update({ credentials: formatCredentials(after) })) > 0;
   }
 
   async setCredentials(jid: Jid, credentials: Credentials): Promise<boolean> {
@@ -78,4 +97,13 @@ export class KnexAccounts implements AccountRepository {
   #rows({ local, domain }: Jid): Knex.QueryBuilder {
     return this.db.knex("accounts").where({ domain, local });
   }
+}
+
+/** Accounts with the same iterations may have different hashes, and so stand in several rows. */
+function sumUp(counts: readonly IterationCount[]): IterationCount[] {
+  const sums = new Map<number, number>();
+  for (const { iterations, accounts } of counts) sums.set(iterations, (sums.get(iterations) ?? 0) + accounts);
+  return [...sums]
+    .map(([iterations, accounts]) => ({ iterations, accounts }))
+    .sort((a, b) => a.iterations - b.iterations);
 }

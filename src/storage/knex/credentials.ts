@@ -12,6 +12,11 @@ export function formatCredentials(credentials: Credentials): string {
   return JSON.stringify(stored);
 }
 
+/** The iterations of the first keys in stored credentials, of which the beginning is enough; 0 when there are none. */
+export function firstIterations(text: string): number {
+  return Number(/"iterations":(\d+),/.exec(text)?.[1] ?? 0);
+}
+
 export function parseCredentials(text: string): Credentials {
   const stored = JSON.parse(text) as Record<string, StoredKeys | undefined>;
   const credentials: Credentials = {};
