@@ -68,6 +68,13 @@ describe("loadConfig", () => {
       assert.deepEqual(config.plugins.disco, {}, "plugins not named keep their default");
     });
 
+    it("takes domains in any script, and IPv4 addresses", () => {
+      const { config } = loadConfig({
+        text: "domains: { münchen.example: {}, 例え.テスト: {}, 127.0.0.1: {} }",
+      });
+      assert.equal(Object.keys(config.domains).length, 3);
+    });
+
     it("allows port 0 more than once", () => {
       const { config } = loadConfig({ text: "listen: [{ type: c2s, port: 0 }, { type: c2s, port: 0 }]" });
       assert.equal(config.listen.length, 2);
@@ -211,6 +218,16 @@ describe("loadConfig", () => {
       ["a certificate without a key", "domains: { a.org: { certificate: a.pem } }", 'domains."a.org".key'],
       ["a key without a certificate", "domains: { a.org: { key: a.pem } }", 'domains."a.org".certificate'],
       ["a domain in capitals", "domains: { Example.org: {} }", 'domains."Example.org"'],
+      ["a domain with an underscore", "domains: { a_b.org: {} }", 'domains."a_b.org"'],
+      ["a domain with a hyphen at its end", "domains: { a-.org: {} }", 'domains."a-.org"'],
+      [
+        "a domain as it stands in DNS",
+        "domains: { xn--mnchen-3ya.example: {} }",
+        'domains."xn--mnchen-3ya.example"',
+      ],
+      ["a domain with a dot at its end", "domains: { a.org.: {} }", 'domains."a.org."'],
+      ["an IPv6 address for a domain", "domains: { '[::1]': {} }", 'domains."[::1]"'],
+      ["a domain that no name is made of", "domains: { '☃.example': {} }", 'domains."☃.example"'],
       ["a domain with a slash", "domains: { a/b: {} }", 'domains."a/b"'],
       ["no domain at all", "domains: {}", "domains"],
       ["no listener at all", "listen: []", "listen"],
