@@ -17,8 +17,8 @@ export function barrierFor(acked: boolean): { question: string; isAnswer: (eleme
   count += 1;
   const id = `script-barrier-${count}`;
   return {
-    // XEP-0199
-    question: `<iq type='get' id='${id}'><ping xmlns='urn:xmpp:ping'/></iq>`,
+    // XEP-0199. With its namespace: the stream's header, which a script may have written itself, need not have it.
+    question: `<iq xmlns='jabber:client' type='get' id='${id}'><ping xmlns='urn:xmpp:ping'/></iq>`,
     isAnswer: (element) => element.getName() === "iq" && element.attrs.id === id,
   };
 }

@@ -302,15 +302,19 @@ export class ClientStream implements ConnectionHandler, StreamInfo, Outlet, Mana
   }
 
   #receive(element: Element, inner: string | undefined): Done {
-    if (this.#phase === "bound" && isStanza(element)) return this.#stanza(element, inner);
+    if (this.#phase === "bound" && this.#isStanza(element)) return this.#stanza(element, inner);
     if (this.#phase === "closed") return undefined;
     // Where elements are messages of their own, nothing but the rules puts the header first: RFC 7395 §3.4, §3.7.
     if (this.#phase === "header") throw new StreamError("bad-format", "a stream header was expected");
     const feature = this.features.find((one) => one.accepts?.(element, this));
     if (feature?.negotiate) return feature.negotiate(element, this);
-    if (!isStanza(element)) throw new StreamError("unsupported-stanza-type");
+    if (!this.#isStanza(element)) throw new StreamError("unsupported-stanza-type");
     if (this.account) throw new StreamError("not-authorized", "no resource is bound");
     return this.#unauthenticated(element);
+  }
+
+  #isStanza({ name, attrs }: Element): boolean {
+    return isStanzaName(name) && (attrs.xmlns ?? this.#header?.content) === NS_CLIENT;
   }
 
   #stanza(element: Element, inner: string | undefined): Done {
@@ -366,12 +370,6 @@ export class ClientStream implements ConnectionHandler, StreamInfo, Outlet, Mana
   #tooLate(): void {
     this.#fail(new StreamError("connection-timeout", "not logged in within the time allowed"));
   }
-}
-
-function isStanza(element: Element): boolean {
-  return (
-    isStanzaName(element.name) && (element.attrs.xmlns === undefined || element.attrs.xmlns === NS_CLIENT)
-  );
 }
 
 /** RFC 6120 §4.7.3: unique and unguessable. */

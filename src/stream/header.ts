@@ -1,6 +1,7 @@
 import type { Attrs, Element } from "../xml/element.js";
 import { StreamError } from "../xmpp/errors.js";
 import { Jid } from "../xmpp/jid.js";
+import { NS_CLIENT } from "../xmpp/stanza.js";
 
 export const NS_STREAM = "http://etherx.jabber.org/streams";
 
@@ -9,6 +10,8 @@ export interface Header {
   to: string;
   from: Jid | undefined;
   lang: string | undefined;
+  /** The namespace of first-level elements that name none. */
+  content: string | undefined;
 }
 
 /**
@@ -22,13 +25,15 @@ export function readHeader(header: Element): Header {
   if (header.name !== "stream:stream") {
     throw new StreamError(header.getName() === "stream" ? "bad-namespace-prefix" : "bad-format");
   }
-  if (attrs.xmlns !== "jabber:client") throw new StreamError("invalid-namespace");
+  // §4.8.2: it may be declared here, or by each element for itself.
+  const content = attrs.xmlns || undefined;
+  if (content !== undefined && content !== NS_CLIENT) throw new StreamError("invalid-namespace");
   // §4.7.5: no version means 0.9, before SASL.
   if (!/^[1-9][0-9]*\.[0-9]+$/.test(attrs.version ?? "")) throw new StreamError("unsupported-version");
   if (!attrs.to) throw new StreamError("improper-addressing", "the stream header has no 'to'");
   const to = Jid.tryParse(attrs.to);
   if (to?.local !== "" || to.resource !== "") throw new StreamError("host-unknown");
-  return { to: to.domain, from: Jid.tryParse(attrs.from), lang: attrs["xml:lang"] };
+  return { to: to.domain, from: Jid.tryParse(attrs.from), lang: attrs["xml:lang"], content };
 }
 
 /** The server's own header, §4.7. `to` is told only to those who said who they are (§4.7.2). */
