@@ -18,9 +18,12 @@ import {
 
 const NS_PRIVATE = "jabber:iq:private";
 
+/** What `maxElements` may be at the most. */
+const ELEMENTS_MAX = 10_000;
+
 const options = z.strictObject({
   maxSize: size({ min: 1024 }).prefault("64 KiB").describe("The largest element that one account may keep."),
-  maxElements: count({ min: 1, max: 10_000 })
+  maxElements: count({ min: 1, max: ELEMENTS_MAX })
     .prefault(100)
     .describe("How many elements, by name and namespace, one account may keep."),
 });
@@ -66,50 +69,74 @@ class PrivateStorage {
 
   async get(jid: Jid, query: Element): Promise<Element> {
     // §2.3 speaks of "bad format", which RFC 6120 has as bad-request (§8.3.3.1).
-    const asked = onlyChild(query, "bad-request");
+    const asked = ofOneNamespace(query, "bad-request");
     const account = await this.ctx.account(jid);
-    const kept = account && (await this.#store.get(account, keyOf(asked)));
-    const nothing = xml(asked.getName(), { xmlns: asked.getNS() });
-    return xml("query", { xmlns: NS_PRIVATE }, kept === undefined ? nothing : parseElement(kept));
+    const found = xml("query", { xmlns: NS_PRIVATE });
+    for (const element of new Map(asked.map((one) => [keyOf(one), one])).values()) {
+      const kept = account && (await this.#store.get(account, keyOf(element)));
+      const nothing = xml(element.getName(), { xmlns: element.getNS() });
+      found.append(...(kept === undefined ? [nothing] : parseElements(kept)));
+    }
+    return found;
   }
 
-  /** An element without any content takes away what was kept under its name; what is returned is the same. */
   async set(jid: Jid, query: Element): Promise<undefined> {
-    const element = onlyChild(query, "not-acceptable");
+    const values = valuesOf(ofOneNamespace(query, "not-acceptable"));
     const account = await this.ctx.account(jid);
     if (!account) throw new StanzaError("not-allowed", { text: "an anonymous user keeps nothing" });
-    const value = isEmpty(element) ? undefined : serialize(detached(element));
-    if (value !== undefined && Buffer.byteLength(value) > this.limits.maxSize) {
-      throw new StanzaError("policy-violation", { text: `at most ${this.limits.maxSize} bytes are kept` });
-    }
-    await this.ctx.inTurn(`private ${jid}`, () => this.#put(account, keyOf(element), value));
+    const { maxSize } = this.limits;
+    if ([...values.values()].some((value) => Buffer.byteLength(value ?? "") > maxSize))
+      throw new StanzaError("policy-violation", { text: `at most ${maxSize} bytes are kept` });
+    await this.ctx.inTurn(`private ${jid}`, () => this.#put(account, values));
   }
 
-  async #put(account: Account, key: string, value: string | undefined): Promise<void> {
-    const { maxElements } = this.limits;
-    if (value !== undefined && (await this.#store.get(account, key)) === undefined) {
-      const kept = await this.#store.keys(account, maxElements);
-      if (kept.length >= maxElements) {
-        throw new StanzaError("policy-violation", { text: `at most ${maxElements} elements are kept` });
-      }
+  async #put(account: Account, values: ReadonlyMap<string, string | undefined>): Promise<void> {
+    const before = new Set(await this.#store.keys(account, ELEMENTS_MAX));
+    const after = new Set(before);
+    for (const [key, value] of values) {
+      if (value === undefined) after.delete(key);
+      else after.add(key);
     }
-    await this.#store.set(account, key, value);
+    // Where the limit was lowered, what is there may still change.
+    if (after.size > Math.max(this.limits.maxElements, before.size))
+      throw new StanzaError("policy-violation", {
+        text: `at most ${this.limits.maxElements} elements are kept`,
+      });
+    await this.#store.setAll(account, values);
   }
 }
 
 /**
- * §2.3: one element in a namespace of its own, which is none of the reserved ones.
- * @param none what an iq without any such element gets
+ * What is to be kept by name, as text; an element without any content takes away what was kept under its name (what is
+ * returned is the same).
+ */
+function valuesOf(elements: readonly Element[]): Map<string, string | undefined> {
+  const values = new Map<string, string | undefined>();
+  for (const element of elements) {
+    const before = values.get(keyOf(element));
+    const text = isEmpty(element) ? undefined : serialize(detached(element));
+    values.set(keyOf(element), before === undefined ? text : before + (text ?? ""));
+  }
+  return values;
+}
+
+/** The elements in one value: those of one name that were set together. */
+function parseElements(kept: string): Element[] {
+  return parseElement(`<kept>${kept}</kept>`).getChildElements();
+}
+
+/**
+ * §2.3: elements of one namespace, which is none of the reserved ones.
+ * @param otherwise what an iq gets that has no element, or elements of several namespaces
  * @throws StanzaError
  */
-function onlyChild(query: Element, none: "bad-request" | "not-acceptable"): Element {
-  const children = query.getChildElements();
-  const [child] = children;
-  if (!child) throw new StanzaError(none, { text: "an element is missing" });
-  if (children.length > 1) throw new StanzaError(none, { text: "one element at a time" });
-  if (isReserved(child.getNS() ?? ""))
-    throw new StanzaError("not-acceptable", { text: "a reserved namespace" });
-  return child;
+function ofOneNamespace(query: Element, otherwise: "bad-request" | "not-acceptable"): Element[] {
+  const elements = query.getChildElements();
+  const [ns, ...others] = new Set(elements.map((element) => element.getNS() ?? ""));
+  if (ns === undefined) throw new StanzaError(otherwise, { text: "an element is missing" });
+  if (others.length > 0) throw new StanzaError(otherwise, { text: "one namespace at a time" });
+  if (isReserved(ns)) throw new StanzaError("not-acceptable", { text: "a reserved namespace" });
+  return elements;
 }
 
 /** §2.3 and §3. An element without a namespace of its own has that of the query, which is among them. */

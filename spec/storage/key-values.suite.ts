@@ -32,6 +32,32 @@ export function keyValuesSuite(nodes: Nodes): void {
         assert.deepEqual(await nodes.storage.keyValues.keys(account, store, 10), ["key"]);
       });
 
+      it("take several at once, all or none", async () => {
+        const [account, store] = [await fresh(), freshLocal("store")];
+        const { keyValues } = nodes.storage;
+        await keyValues.set(account, store, "gone", 1);
+        const several = new Map<string, unknown>([
+          ["a", 1],
+          ["gone", undefined],
+          ["b", { text: "2" }],
+        ]);
+        await keyValues.setAll(account, store, several);
+        assert.deepEqual(await nodes.other.keyValues.keys(account, store, 10), ["a", "b"]);
+        const unwritable = { toJSON: () => assert.fail("cannot be written") };
+        await assert.rejects(
+          keyValues.setAll(
+            account,
+            store,
+            new Map([
+              ["a", 2],
+              ["c", unwritable],
+            ] as [string, unknown][]),
+          ),
+        );
+        assert.deepEqual(await nodes.other.keyValues.keys(account, store, 10), ["a", "b"]);
+        assert.equal(await keyValues.get(account, store, "a"), 1);
+      });
+
       it("take the last of two that are set at once", async () => {
         const [account, store] = [await fresh(), freshLocal("store")];
         await Promise.all(

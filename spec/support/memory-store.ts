@@ -15,6 +15,9 @@ export function memoryStore<T>(): KeyValueStore<T> {
       return text === undefined ? undefined : JSON.parse(text);
     },
     set: async (account, key, value) => set(placeOf(account, key), value),
+    setAll: async (account, values) => {
+      for (const [key, value] of values) set(placeOf(account, key), value);
+    },
     replace: async (account, key, before, value) => {
       const place = placeOf(account, key);
       if (kept.get(place) !== JSON.stringify(before)) return false;

@@ -194,6 +194,8 @@ export interface PluginContext {
 export interface KeyValueStore<T> {
   get(account: Account | undefined, key: string): Promise<T | undefined>;
   set(account: Account | undefined, key: string, value: T | undefined): Promise<void>;
+  /** As `set`, all of them or none. */
+  setAll(account: Account | undefined, values: ReadonlyMap<string, T | undefined>): Promise<void>;
   /**
    * Sets a value if `before` is what is there (undefined: nothing), as one step, whatever other nodes do at once.
    * @returns whether it was there

@@ -188,6 +188,10 @@ export class DomainContext implements PluginContext {
       get: async (account, key) =>
         (await keyValues.get(account, store, keyOf(account, key))) as T | undefined,
       set: (account, key, value) => keyValues.set(account, store, keyOf(account, key), value),
+      setAll: (account, values) => {
+        const entries = [...values].map(([key, value]) => [keyOf(account, key), value] as const);
+        return keyValues.setAll(account, store, new Map(entries));
+      },
       replace: (account, key, before, value) =>
         keyValues.replace(account, store, keyOf(account, key), before, value),
       keys: (account, limit) => keyValues.keys(account, store, limit),

@@ -217,6 +217,8 @@ export interface KeyValueRepository {
   get(account: Account | undefined, store: string, key: string): Promise<unknown>;
   /** Undefined removes it. */
   set(account: Account | undefined, store: string, key: string, value: unknown): Promise<void>;
+  /** As `set`, all of them or none. */
+  setAll(account: Account | undefined, store: string, values: ReadonlyMap<string, unknown>): Promise<void>;
   /**
    * Sets a value if `before` is what is there (undefined: nothing), as one step: of several nodes that do so at once, one
    * succeeds.

@@ -1,9 +1,11 @@
+import type { Knex } from "knex";
 import type { Account, KeyValueRepository } from "../types.js";
 import type { Database } from "./database.js";
 import { asText } from "./dialect.js";
 import { isUniqueViolation } from "./errors.js";
 import { hashOf } from "./hash.js";
 
+const TABLE = "key_values";
 /** Bytes in the name of a store. Keys may be of any length. */
 const STORE_MAX = 255;
 
@@ -19,12 +21,33 @@ export class KnexKeyValues implements KeyValueRepository {
 
   /** @throws RangeError when the store's name is too long */
   async set(account: Account | undefined, store: string, key: string, value: unknown): Promise<void> {
+    await this.#set(this.db.knex, account, store, key, value);
+  }
+
+  /** @throws RangeError when the store's name is too long */
+  async setAll(
+    account: Account | undefined,
+    store: string,
+    values: ReadonlyMap<string, unknown>,
+  ): Promise<void> {
+    await this.db.transaction(async (trx) => {
+      for (const [key, value] of values) await this.#set(trx, account, store, key, value);
+    });
+  }
+
+  async #set(
+    db: Knex,
+    account: Account | undefined,
+    store: string,
+    key: string,
+    value: unknown,
+  ): Promise<void> {
     const place = keyOf(account, store, key);
     if (value === undefined) {
-      await this.#table().where(place).delete();
+      await db(TABLE).where(place).delete();
       return;
     }
-    await this.#table()
+    await db(TABLE)
       .insert(rowOf(account, store, key, value))
       .onConflict(Object.keys(place))
       .merge(["value_text"]);
@@ -67,7 +90,7 @@ export class KnexKeyValues implements KeyValueRepository {
   }
 
   #table() {
-    return this.db.knex("key_values");
+    return this.db.knex(TABLE);
   }
 }
 
