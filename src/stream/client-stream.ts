@@ -7,7 +7,7 @@ import type { Receipt } from "../session/session.js";
 import type { Account } from "../storage/types.js";
 import type { Connection, ConnectionHandler, TlsFacts } from "../transport/connection.js";
 import { type Element, serialize, xml } from "../xml/element.js";
-import { StanzaError, StreamError } from "../xmpp/errors.js";
+import { StanzaError, StreamError, streamConditionOf } from "../xmpp/errors.js";
 import type { Jid } from "../xmpp/jid.js";
 import { isStanzaName, NS_CLIENT, Stanza } from "../xmpp/stanza.js";
 import { answerHeader, type Header, NS_STREAM, readHeader } from "./header.js";
@@ -304,6 +304,7 @@ export class ClientStream implements ConnectionHandler, StreamInfo, Outlet, Mana
   #receive(element: Element, inner: string | undefined): Done {
     if (this.#phase === "bound" && this.#isStanza(element)) return this.#stanza(element, inner);
     if (this.#phase === "closed") return undefined;
+    if (element.is("error", NS_STREAM)) return this.#failedThere(element);
     // Where elements are messages of their own, nothing but the rules puts the header first: RFC 7395 §3.4, §3.7.
     if (this.#phase === "header") throw new StreamError("bad-format", "a stream header was expected");
     const feature = this.features.find((one) => one.accepts?.(element, this));
@@ -365,6 +366,13 @@ export class ClientStream implements ConnectionHandler, StreamInfo, Outlet, Mana
       this.log.error({ err: error }, "stream ended: it could not be handled");
       this.close(new StreamError("internal-server-error"));
     }
+  }
+
+  /** RFC 6120 §4.9.1.1: a stream error ends the stream; an error is never answered by another. */
+  #failedThere(element: Element): undefined {
+    const condition = streamConditionOf(element);
+    this.log.info({ condition }, "the client ended its stream with an error");
+    this.close();
   }
 
   #tooLate(): void {

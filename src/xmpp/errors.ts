@@ -34,6 +34,14 @@ export const streamConditions = [
 ] as const;
 export type StreamCondition = (typeof streamConditions)[number];
 
+/** What a stream error of somebody else says. RFC 6120 §4.9.2 */
+export function streamConditionOf(error: Element): StreamCondition {
+  const names = error
+    .getChildElements()
+    .map((child) => (child.getNS() === NS_STREAMS ? child.getName() : ""));
+  return streamConditions.find((condition) => names.includes(condition)) ?? "undefined-condition";
+}
+
 const errorTypes = ["auth", "cancel", "continue", "modify", "wait"] as const;
 export type ErrorType = (typeof errorTypes)[number];
 
