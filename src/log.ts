@@ -2,12 +2,13 @@
  * The log: lines with fields, on pino. Each line belongs to an area (`c2s`, `storage`, …) whose level can be changed while
  * the server runs. What is logged passes `redact.ts` first.
  */
-import { mkdirSync, openSync } from "node:fs";
+import { openSync } from "node:fs";
 import { dirname } from "node:path";
 import { pino } from "pino";
 import { atMost } from "./at-most.js";
 import type { LOG_LEVELS, LogConfig } from "./config/schema.js";
 import { SetupError } from "./config/setup-error.js";
+import { makeFolder } from "./make-folder.js";
 import { redactError, redactFields, redactText } from "./redact.js";
 
 export type LogLevel = Exclude<(typeof LOG_LEVELS)[number], "silent">;
@@ -144,7 +145,7 @@ function openDestination(file: string | undefined): Destination {
 
 function openFile(file: string): number {
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file), 0o777);
     return openSync(file, "a", 0o640);
   } catch (error) {
     throw new SetupError(

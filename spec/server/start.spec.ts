@@ -124,6 +124,18 @@ describe("Starting a server", () => {
       );
     });
 
+    it("a data folder where nothing can be made", async function () {
+      // What is there says that what is to be made in it does not exist.
+      if (!existsSync("/proc/self")) return this.skip();
+      for (const data of ["/proc/sluice", "/proc/sluice/data"]) {
+        await place.configure({ data });
+        assert.match(
+          await refusal(),
+          /^The data folder \/proc\/sluice\S* cannot be made \(ENOENT\)\. Make it, .* or name another/,
+        );
+      }
+    });
+
     it("a data folder that cannot be written", async function () {
       // There even root cannot write; elsewhere than on Linux it may not be there.
       if (!existsSync("/proc/self")) return this.skip();

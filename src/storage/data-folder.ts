@@ -1,26 +1,30 @@
 import { constants } from "node:fs";
-import { access, mkdir } from "node:fs/promises";
+import { access } from "node:fs/promises";
 import { SetupError } from "../config/setup-error.js";
+import { makeFolder } from "../make-folder.js";
 
 /**
  * Makes the folder `data` of the configuration, for its owner alone, if need be. Whatever keeps things there comes after.
  * @throws SetupError when it cannot be made, or not be written
  */
 export async function makeDataFolder(data: string): Promise<void> {
-  await orExplain(mkdir(data, { recursive: true, mode: 0o700 }), (code) => {
-    const obstacle = code === "ENOTDIR" || code === "EEXIST" ? ": a file is in its way" : "";
-    return `The data folder ${data} cannot be made${obstacle} (${code}). Make it, owned by the user that the server runs as, or name another with data: in the configuration.`;
-  });
   await orExplain(
-    access(data, constants.R_OK | constants.W_OK | constants.X_OK),
+    async () => makeFolder(data, 0o700),
+    (code) => {
+      const obstacle = code === "ENOTDIR" || code === "EEXIST" ? ": a file is in its way" : "";
+      return `The data folder ${data} cannot be made${obstacle} (${code}). Make it, owned by the user that the server runs as, or name another with data: in the configuration.`;
+    },
+  );
+  await orExplain(
+    () => access(data, constants.R_OK | constants.W_OK | constants.X_OK),
     (code) =>
       `The data folder ${data} cannot be written (${code}). Let the user that the server runs as write there, or name another with data: in the configuration.`,
   );
 }
 
-async function orExplain(work: Promise<unknown>, sentence: (code: string) => string): Promise<void> {
+async function orExplain(work: () => Promise<void>, sentence: (code: string) => string): Promise<void> {
   try {
-    await work;
+    await work();
   } catch (error) {
     throw new SetupError(sentence((error as NodeJS.ErrnoException).code ?? (error as Error).message));
   }

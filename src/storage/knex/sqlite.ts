@@ -1,8 +1,9 @@
-import { closeSync, mkdirSync, openSync, statSync } from "node:fs";
+import { closeSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import createKnex, { type Knex } from "knex";
 import SqliteClient from "knex/lib/dialects/sqlite3/index.js";
 import type { Logger } from "../../log.js";
+import { makeFolder } from "../../make-folder.js";
 import { knexLog } from "./knex-log.js";
 
 /** ms to wait for another process, such as a command line tool, that is writing to the same file. */
@@ -64,7 +65,7 @@ export function connectSqlite(file: string, durability: "relaxed" | "commit", lo
 
 /** SQLite would make a file that everybody may read. Its -wal and -shm files take over the mode of the database file. */
 function makePrivateFile(file: string, log: Logger): void {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(file), 0o700);
   closeSync(openSync(file, "a", 0o600));
   const mode = statSync(file).mode & 0o777;
   if ((mode & 0o077) === 0) return;
