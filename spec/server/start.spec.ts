@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, lstatSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { ensureSelfSigned } from "../../src/transport/certificates.js";
@@ -219,6 +219,26 @@ describe("Starting a server", () => {
       const stats = lstatSync(join(place.data, name));
       assert.equal((stats.mode & 0o777).toString(8), stats.isDirectory() ? "700" : "600", name);
     }
+  });
+
+  it("closes a database to others that is open to them, and says when the data folder is", async () => {
+    mkdirSync(place.data);
+    const database = join(place.data, "sluice.sqlite");
+    writeFileSync(database, "");
+    chmodSync(place.data, 0o755);
+    chmodSync(database, 0o644);
+    const server = await place.start();
+    assert.match(
+      server.stdout,
+      /"mode":"755","msg":"other users of this machine may look into the data folder/,
+    );
+    assert.match(
+      server.stdout,
+      /"mode":"644","msg":"other users of this machine could open a file of the database/,
+    );
+    assert.equal(lstatSync(place.data).mode & 0o777, 0o755);
+    assert.equal(lstatSync(database).mode & 0o777, 0o600);
+    assert.equal(lstatSync(`${database}-wal`).mode & 0o777, 0o600);
   });
 
   it("keeps its control socket to the owner when the data folder is too deep for one", async () => {

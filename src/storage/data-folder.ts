@@ -1,6 +1,7 @@
-import { constants } from "node:fs";
+import { constants, statSync } from "node:fs";
 import { access } from "node:fs/promises";
 import { SetupError } from "../config/setup-error.js";
+import type { Logger } from "../log.js";
 import { makeFolder } from "../make-folder.js";
 
 /**
@@ -19,6 +20,16 @@ export async function makeDataFolder(data: string): Promise<void> {
     () => access(data, constants.R_OK | constants.W_OK | constants.X_OK),
     (code) =>
       `The data folder ${data} cannot be written (${code}). Let the user that the server runs as write there, or name another with data: in the configuration.`,
+  );
+}
+
+/** It is not changed: it may be a folder that others are meant to use, too. */
+export function warnIfOpen(data: string, log: Logger): void {
+  const mode = statSync(data).mode & 0o777;
+  if ((mode & 0o077) === 0) return;
+  log.warn(
+    { data, mode: mode.toString(8) },
+    "other users of this machine may look into the data folder; chmod 700 keeps them out",
   );
 }
 

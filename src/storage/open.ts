@@ -1,6 +1,6 @@
 import { type Config, sqliteFile } from "../config/schema.js";
 import type { Logger } from "../log.js";
-import { makeDataFolder } from "./data-folder.js";
+import { makeDataFolder, warnIfOpen } from "./data-folder.js";
 import { openStorage } from "./knex/connect.js";
 import type { Storage } from "./types.js";
 
@@ -10,6 +10,7 @@ import type { Storage } from "./types.js";
  */
 export async function openConfiguredStorage(config: Config, log: Logger): Promise<Storage> {
   await makeDataFolder(config.data);
+  warnIfOpen(config.data, log);
   const { client, url, pool } = config.storage;
   const durability = durabilityOf(config.storage);
   return openStorage({ client, file: sqliteFile(config), url, pool, durability }, log);

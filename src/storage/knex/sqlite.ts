@@ -1,4 +1,4 @@
-import { closeSync, openSync, statSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import createKnex, { type Knex } from "knex";
 import SqliteClient from "knex/lib/dialects/sqlite3/index.js";
@@ -67,7 +67,21 @@ export function connectSqlite(file: string, durability: "relaxed" | "commit", lo
 function makePrivateFile(file: string, log: Logger): void {
   makeFolder(dirname(file), 0o700);
   closeSync(openSync(file, "a", 0o600));
+  for (const one of [file, `${file}-wal`, `${file}-shm`]) if (existsSync(one)) makePrivate(one, log);
+}
+
+/** One that was copied or restored may be open to all. */
+function makePrivate(file: string, log: Logger): void {
   const mode = statSync(file).mode & 0o777;
   if ((mode & 0o077) === 0) return;
-  log.warn({ file, mode: mode.toString(8) }, "other users of this machine may open the database file");
+  const before = { file, mode: mode.toString(8) };
+  try {
+    chmodSync(file, mode & 0o700);
+    log.warn(
+      before,
+      "other users of this machine could open a file of the database; now its owner alone can",
+    );
+  } catch (error) {
+    log.warn({ ...before, err: error }, "other users of this machine may open a file of the database");
+  }
 }
