@@ -197,8 +197,37 @@ describe("loadConfig", () => {
 
     it("include a key that is there twice, together with all others", () => {
       assert.deepEqual(mistakes({ text: "log:\n  level: info\n  level: loud\n" }), [
-        "test.yaml:3: level is there twice",
+        "test.yaml:3: log.level: is there twice",
         'test.yaml:3: log.level: expected trace, debug, info, warn, error or silent, found "loud"',
+      ]);
+    });
+
+    it("tell which key is there twice, wherever it stands", () => {
+      const text = "data: x\ndata: y\nlisten:\n  - type: c2s\n    port: 0\n    port: 0\n";
+      assert.deepEqual(mistakes({ text }), [
+        "test.yaml:2: data: is there twice",
+        "test.yaml:6: listen.0.port: is there twice",
+      ]);
+      assert.deepEqual(mistakes({ text: "", set: ["log={level: info, level: info}"] }), [
+        "--set: log.level: is there twice",
+      ]);
+    });
+
+    it("guess what was meant only where it resembles that", () => {
+      const guesses = (text: string) =>
+        mistakes({ text }).map((line) => /did you mean (.*)\?$/.exec(line)?.[1]);
+      assert.deepEqual(guesses("foo: 1\nbar: 1\nmode: 1\nhost: 1"), [
+        undefined,
+        undefined,
+        undefined,
+        "listen.*.host",
+      ]);
+      assert.deepEqual(guesses("tsl: {}\nloog: {}\nlgo: {}\nsesion: {}\nstroage: {}\n"), [
+        "tls",
+        "log",
+        "log",
+        "session",
+        "storage",
       ]);
     });
 

@@ -1,7 +1,7 @@
 /** Says in one sentence what a zod schema found wrong. */
 import type * as z from "zod";
 import { keysAt, listOptions } from "./options.js";
-import { formatKey, type Mistake } from "./problem.js";
+import type { Mistake } from "./problem.js";
 import { closest } from "./suggest.js";
 
 type Issue = z.core.$ZodIssue;
@@ -44,7 +44,7 @@ function unknownKey(path: PropertyKey[], key: string, schema: z.core.$ZodType): 
 /** The same name in another section: `maxStanzaSize` belongs below `stream`. */
 function elsewhere(key: string, schema: z.core.$ZodType): string | undefined {
   const option = listOptions(schema).find(({ path }) => path.at(-1)?.toLowerCase() === key.toLowerCase());
-  return option && formatKey(option.path);
+  return option?.path.join(".");
 }
 
 function sentence(issue: Issue): string {

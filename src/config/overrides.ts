@@ -78,7 +78,10 @@ function withValue(values: unknown, [key, ...rest]: string[], value: unknown): u
 
 function add(result: Overrides, from: string, path: string[], text: string): void {
   const { values, problems } = readYaml(from, text);
-  for (const { message } of problems) result.problems.push({ file: from, key: formatKey(path), message });
+  for (const { key, message } of problems) {
+    const below = key === "" ? "" : `.${key}`;
+    result.problems.push({ file: from, key: formatKey(path) + below, message });
+  }
   if (problems.length === 0) result.overrides.push({ from, path, value: values });
 }
 

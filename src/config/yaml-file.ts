@@ -1,5 +1,5 @@
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
-import type { ConfigProblem } from "./problem.js";
+import { type ConfigProblem, formatKey } from "./problem.js";
 
 /** How far a path leads into a file, and to which line. */
 export interface Found {
@@ -22,11 +22,11 @@ export function readYaml(name: string, text: string): YamlFile {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const problems = [...document.errors, ...document.warnings].map((error): ConfigProblem => {
-    const duplicate = error.code === "DUPLICATE_KEY";
-    const message = duplicate
-      ? `${keyText(text, error.pos[0])} is there twice`
-      : `not valid YAML: ${error.message}`;
-    return { file: name, line: lines.linePos(error.pos[0]).line, key: "", message };
+    const [at] = error.pos;
+    const place = { file: name, line: lines.linePos(at).line };
+    if (error.code !== "DUPLICATE_KEY")
+      return { ...place, key: "", message: `not valid YAML: ${error.message}` };
+    return { ...place, key: formatKey(pathTo(document.contents, at) ?? []), message: "is there twice" };
   });
   const readable = document.errors.every(({ code }) => code === "DUPLICATE_KEY");
   const values = readable ? toValues(document, name, problems) : undefined;
@@ -67,6 +67,18 @@ function child(node: unknown, part: PropertyKey): [number?, unknown?] {
   return [(pair?.key as { range?: [number] } | undefined)?.range?.[0], pair?.value];
 }
 
-function keyText(text: string, start: number): string {
-  return /^[^:\n]*/.exec(text.slice(start))?.[0].trim() ?? "";
+/** The path of the key that stands at a place in the text. */
+function pathTo(node: unknown, at: number): string[] | undefined {
+  for (const [key, start, value] of entriesOf(node)) {
+    const below = start === at ? [] : pathTo(value, at);
+    if (below) return [key, ...below];
+  }
+  return undefined;
+}
+
+/** What is in a map or list: names, where these stand, and values. */
+function entriesOf(node: unknown): [string, number | undefined, unknown][] {
+  if (isSeq(node)) return node.items.map((item, index) => [String(index), undefined, item]);
+  if (!isMap(node)) return [];
+  return node.items.map(({ key, value }) => [String(key), isScalar(key) ? key.range?.[0] : undefined, value]);
 }
