@@ -133,6 +133,32 @@ describe("The sluice command", () => {
       assert.match(fourth, /neither\.crt cannot be read/);
     });
 
+    it("tells missing certificates together with mistakes in options", async () => {
+      await writeFile(
+        place.config,
+        [
+          "domains:",
+          "  a.example: { certificate: no.crt, key: no.key, anonymous: maybe }",
+          "  b.example: { certificate: lonely.crt }",
+          "  c.example: { anonymous: perhaps }",
+          "tls: { required: yess }",
+        ].join("\n"),
+      );
+      const { code, stderr } = await place.run(["check"]);
+      assert.equal(code, 3);
+      const expected = [
+        /:2: domains\."a\.example"\.anonymous: expected true or false/,
+        /:3: domains\."b\.example"\.key: expected a key too/,
+        /:4: domains\."c\.example"\.anonymous: expected true or false/,
+        /:5: tls\.required: expected true or false/,
+        /no\.crt cannot be read \(ENOENT\)\. Check domains\."a\.example"\.certificate/,
+        /lonely\.crt cannot be read \(ENOENT\)\. Check domains\."b\.example"\.certificate/,
+      ];
+      const lines = stderr.trimEnd().split("\n");
+      assert.equal(lines.length, expected.length, stderr);
+      for (const [at, pattern] of expected.entries()) assert.match(lines[at], pattern);
+    });
+
     for (const command of ["check", "start", "hooks"]) {
       it(`tells mistakes of options, of plugins' options and of plugins themselves at once (${command})`, async () => {
         const broken = join(place.path, "broken.mjs");

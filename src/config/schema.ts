@@ -490,6 +490,24 @@ export function readPluginSettings(written: unknown): PluginSettings {
   };
 }
 
+/** What decides about certificates. */
+export type CertificateSettings = Pick<Config, "tls"> & {
+  domains: Record<string, Pick<DomainConfig, "certificate" | "key">>;
+};
+
+/** What a configuration says of certificates that has mistakes elsewhere; options that are mistakes themselves are left out. */
+export function readCertificateSettings(written: unknown): CertificateSettings {
+  const { domains, tls: given } = Object(written) as Record<string, unknown>;
+  const own = Object.entries(Object(domains) as Record<string, Record<string, unknown> | null>);
+  const file = (value: unknown) => path().safeParse(value).data;
+  return {
+    tls: tls.safeParse(given).data ?? tls.parse(undefined),
+    domains: Object.fromEntries(
+      own.map(([name, one]) => [name, { certificate: file(one?.certificate), key: file(one?.key) }]),
+    ),
+  };
+}
+
 function goodSettings(written: unknown): Record<string, PluginSetting> {
   const settings = Array.isArray(written) ? [] : Object.entries(Object(written) as object);
   return Object.fromEntries(

@@ -4,15 +4,14 @@ import { isIPv4 } from "node:net";
 import { join } from "node:path";
 import { createSecureContext, type SecureContext } from "node:tls";
 import { domainToASCII } from "node:url";
-import type { Config, DomainConfig, TlsConfig } from "../config/schema.js";
+import type { CertificateSettings, Config, TlsConfig } from "../config/schema.js";
 import { SetupError } from "../config/setup-error.js";
 import { serverEndPoint } from "./certificate-hash.js";
 import { ensureSelfSigned, type KeyAndCertificate } from "./self-signed.js";
 
 export { ensureSelfSigned } from "./self-signed.js";
 
-/** What of the configuration decides about certificates. */
-export type CertificateConfig = Pick<Config, "domains" | "data" | "tls">;
+export type CertificateConfig = CertificateSettings & Pick<Config, "data">;
 
 /** Told of what the admin should see to, in plain sentences. */
 export type Notice = (sentence: string) => void;
@@ -96,15 +95,14 @@ async function loadEntries(config: CertificateConfig, notice: Notice): Promise<M
 
 async function readPair(
   domain: string,
-  { certificate, key }: DomainConfig,
+  { certificate, key }: CertificateSettings["domains"][string],
   { data, tls }: CertificateConfig,
   notice: Notice,
 ): Promise<KeyAndCertificate> {
   if (certificate !== undefined && key !== undefined) {
-    const option = `domains."${domain}"`;
     return {
-      certPem: await read(certificate, `${option}.certificate`),
-      keyPem: await read(key, `${option}.key`),
+      certPem: await readPart(domain, "certificate", certificate),
+      keyPem: await readPart(domain, "key", key),
     };
   }
   if (!tls.selfSigned) {
@@ -174,6 +172,11 @@ function* shortcomings(domain: string, certificate: X509Certificate): Generator<
 function covers(certificate: X509Certificate, domain: string): boolean {
   const name = domainToASCII(domain);
   return (isIPv4(name) ? certificate.checkIP(name) : certificate.checkHost(name)) !== undefined;
+}
+
+/** Of a pair, each by itself. @throws SetupError if the file cannot be read */
+export function readPart(domain: string, part: "certificate" | "key", file: string): Promise<string> {
+  return read(file, `domains."${domain}".${part}`);
 }
 
 async function read(file: string, option: string): Promise<string> {
