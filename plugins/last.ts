@@ -7,11 +7,13 @@ import {
   type KeyValueStore,
   maySeePresence,
   type PluginContext,
+  type Resource,
   type Session,
   Stanza,
   StanzaError,
   xml,
 } from "../src/plugin/api.js";
+import { Life } from "./last/life.js";
 
 const NS_LAST = "jabber:iq:last";
 const NS_DELAY = "urn:xmpp:delay";
@@ -19,10 +21,12 @@ const KEY = "last";
 /** Characters of the last status that are kept. */
 const STATUS_MAX = 1024;
 
+/** When an account's last available resource went, ms since 1970; before that was seen, when its first one came. */
 interface Activity {
-  /** When the last available resource went, ms since 1970. */
   at: number;
   status?: string;
+  /** The run of the server in which the account came. Left out once it went. */
+  life?: string;
 }
 
 export default definePlugin({
@@ -44,18 +48,29 @@ export default definePlugin({
     });
     ctx.hook("stanza:received", ({ session, stanza }) => {
       if (stanza.kind === "presence" && stanza.type === "unavailable" && !stanza.to) {
-        return last.left(session, stanza);
+        return last.left(session.resource, stanza);
       }
+      if (stanza.kind === "presence" && stanza.type === undefined && !stanza.to) last.came(session);
     });
-    ctx.hook("session:unbound", ({ session }) => last.left(session));
+    ctx.hook("session:unbound", ({ session }) => last.left(session.resource));
+    ctx.hook("session:lost", ({ resource }) => last.left(resource));
+    ctx.onStop(() => last.stop());
   },
 });
 
 class LastActivity {
   readonly #store: KeyValueStore<Activity>;
+  readonly #life: Life;
 
   constructor(private readonly ctx: PluginContext) {
     this.#store = ctx.store<Activity>("activity");
+    this.#life = new Life(ctx.store<number>("lives"), (error) =>
+      ctx.log.warn({ err: error }, "a sign of life could not be stored"),
+    );
+  }
+
+  stop(): Promise<void> {
+    return this.#life.end();
   }
 
   /** @throws StanzaError `forbidden`, `item-not-found` for an account that was never online */
@@ -64,8 +79,7 @@ class LastActivity {
     // §3: at least one connected or available resource. A resource that shows no presence is its owner's secret.
     const own = asker.sameBare(account);
     if (this.ctx.sessions.of(account).some(({ presence }) => own || presence)) return answer(0);
-    const stored = await this.ctx.account(account);
-    const activity = stored && (await this.#store.get(stored, KEY));
+    const activity = await this.#activityOf(account);
     if (!activity) throw new StanzaError("item-not-found");
     return answer(secondsSince(activity.at), activity.status);
   }
@@ -77,8 +91,7 @@ class LastActivity {
   async since(account: Jid, { from, id }: Stanza): Promise<boolean> {
     const isThere = () => this.ctx.sessions.of(account).some(({ presence }) => presence);
     if (!from || isThere() || !(await maySeePresence(this.ctx, account, from))) return false;
-    const stored = await this.ctx.account(account);
-    const activity = stored && (await this.#store.get(stored, KEY));
+    const activity = await this.#activityOf(account);
     // It may have come meanwhile, and then it has told so itself.
     if (!activity || isThere()) return false;
     const stamp = new Date(activity.at).toISOString();
@@ -101,18 +114,44 @@ class LastActivity {
     return firstChild(stanza)?.is("query", NS_LAST) ? this.#authorize(to.bare, from) : undefined;
   }
 
+  /**
+   * An account's first resource becomes available: noted, as a server that is killed cannot say when it went. Not waited
+   * for; what is noted of its going comes after.
+   */
+  came({ account, jid, resource }: Session): void {
+    if (resource.presence || this.ctx.sessions.of(jid).some(({ presence }) => presence)) return;
+    this.#life.begin();
+    void this.#note(account.jid, { at: Date.now(), life: this.#life.name });
+  }
+
   /** A session became unavailable or ended; if it was the last that was available, the account is away from now on. */
-  async left({ account, jid, resource }: Session, presence?: Stanza): Promise<void> {
+  async left({ jid, presence }: Resource, last?: Stanza): Promise<void> {
     const others = this.ctx.sessions.of(jid).some((other) => other.presence && !other.jid.equals(jid));
-    if (!resource.presence || others) return;
+    if (!presence || others) return;
+    await this.#note(jid.bare, { at: Date.now(), status: statusOf(last) });
+  }
+
+  async #note(account: Jid, activity: Activity): Promise<void> {
     try {
-      // None for an anonymous session, or for an account that has just been removed.
-      const stored = await this.ctx.account(account.jid);
-      if (stored) await this.#store.set(stored, KEY, { at: Date.now(), status: statusOf(presence) });
+      await this.ctx.inTurn(`last ${account}`, async () => {
+        // None for an anonymous session, or for an account that has just been removed.
+        const stored = await this.ctx.account(account);
+        if (stored) await this.#store.set(stored, KEY, activity);
+      });
     } catch (error) {
       // Nobody is to stay online because of it.
-      this.ctx.log.warn({ err: error, account: jid.bareText }, "the last activity could not be stored");
+      this.ctx.log.warn({ err: error, account: account.text }, "the last activity could not be stored");
     }
+  }
+
+  /** Of an account that is away. */
+  async #activityOf(account: Jid): Promise<Activity | undefined> {
+    const stored = await this.ctx.account(account);
+    const activity = stored && (await this.#store.get(stored, KEY));
+    if (activity?.life === undefined) return activity;
+    // Nobody saw it go: it was there as long as the server.
+    const sign = await this.#life.lastSign(activity.life);
+    return { at: Math.max(activity.at, sign ?? 0) };
   }
 
   async #authorize(account: Jid, asker: Jid): Promise<void> {

@@ -96,6 +96,10 @@ for (const database of ["postgres", "mysql"] as const)
       adapters[2].isCutOff = true;
       const gone = await romeo.next((one) => one.attrs.type === "unavailable");
       assert.equal(gone.attrs.from, `${addressOf("juliet")}/spec`);
+      romeo.write(
+        `<iq type='get' id='last' to='${addressOf("juliet")}'><query xmlns='jabber:iq:last'/></iq>`,
+      );
+      assert.match((await romeo.withId("last")).toString(), /seconds="\d"/);
       await isBuried(2);
       assert.deepEqual([rows(0, "juliet"), rows(1, "juliet")], [[], []]);
       assert.equal((await cluster.nodes[0].server.cluster?.status())?.nodes.length, 1);
