@@ -37,6 +37,24 @@ describe("What arrives in turn", () => {
     return undefined;
   };
 
+  it("lets others have their turn now and then when there is very much of it, in order", async () => {
+    const names = Array.from({ length: 1000 }, (_, i) => `${i}`);
+    let others = 0;
+    const count = () => {
+      others += 1;
+      if (!events.includes("999")) setImmediate(count);
+    };
+    setImmediate(count);
+    for (const name of names) turn.take(note(name));
+    assert.ok(!events.includes("999"));
+    while (turn.busy) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(
+      events.filter((event) => event !== "pause" && event !== "resume"),
+      names,
+    );
+    assert.ok(others >= 4, `${others}`);
+  });
+
   it("is dealt with at once while nothing is waited for, and the source is left alone", () => {
     turn.take(note("a"));
     turn.take(note("b"));

@@ -1,7 +1,11 @@
+/** Tasks after which others have their turn: one source may bring thousands at once. */
+const MANY = 200;
+
 /** Deals with what arrives one after the other; reads on only when the last is done. */
 export class InTurn {
   #waiting: (() => undefined | Promise<void>)[] | undefined;
   #paused = false;
+  #count = 0;
 
   /**
    * @param source paused while something is waited for. What it still hands over (the rest of a chunk that was read)
@@ -26,7 +30,7 @@ export class InTurn {
   /** Runs a task now, without a closure for it; only while not busy. */
   run<A extends unknown[]>(task: (...args: A) => undefined | Promise<void>, self: unknown, ...args: A): void {
     try {
-      const done = task.apply(self, args);
+      const done = task.apply(self, args) ?? this.#rest();
       if (done !== undefined) this.#await(done);
     } catch (error) {
       this.failed(error);
@@ -58,6 +62,14 @@ export class InTurn {
     if (!this.#paused) this.source.resume();
   }
 
+  /** Undefined until there have been many; then resolves in the next turn of the event loop. */
+  #rest(): undefined | Promise<void> {
+    this.#count += 1;
+    if (this.#count < MANY) return undefined;
+    this.#count = 0;
+    return new Promise((resolve) => setImmediate(resolve));
+  }
+
   /** Runs what waits until something has to be waited for again. */
   #next(): undefined | Promise<void> {
     for (;;) {
@@ -67,7 +79,7 @@ export class InTurn {
         return undefined;
       }
       try {
-        const done = task();
+        const done = task() ?? this.#rest();
         if (done !== undefined) return done;
       } catch (error) {
         this.failed(error);

@@ -12,6 +12,8 @@ export class DeadLetters {
     private readonly ledger: Ledger,
     private readonly most: number,
     private readonly maxBackoff: number,
+    /** ms that an admin waits for the broker. */
+    private readonly patience: number,
   ) {}
 
   /** Goes on until the broker has it. @throws Error when the signal is given */
@@ -37,7 +39,7 @@ export class DeadLetters {
   /** Oldest first. */
   async list(): Promise<DeadLetter[]> {
     const letters: DeadLetter[] = [];
-    for (const record of await this.ledger.read()) {
+    for (const record of await this.#readSoon()) {
       const message = toMessage(record);
       if (!message) continue;
       const { to, reason, at } = record.headers;
@@ -47,9 +49,13 @@ export class DeadLetters {
   }
 
   async drop(id: string): Promise<boolean> {
-    const there = (await this.ledger.read()).some(({ name }) => name === id);
+    const there = (await this.#readSoon()).some(({ name }) => name === id);
     if (there) await this.ledger.remove(id);
     return there;
+  }
+
+  #readSoon(): ReturnType<Ledger["read"]> {
+    return this.ledger.read(AbortSignal.timeout(this.patience));
   }
 
   async #trim(signal: AbortSignal): Promise<void> {

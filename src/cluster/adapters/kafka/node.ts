@@ -52,8 +52,13 @@ export class KafkaNode {
     this.#health = new Health(options.patience, (now, why) => this.#tell(now, why));
     this.#outboxes = new Outboxes(this.#client, options, () => this.#health.down);
     const ledger = (topic: string) => new Ledger(this.#client, topic, this.#outboxes.of(topic));
-    const { maxBackoff, deadLetters } = options;
-    this.#deadLetters = new DeadLetters(ledger(this.#names.deadLetters), deadLetters, maxBackoff);
+    const { maxBackoff, deadLetters, sendTimeout } = options;
+    this.#deadLetters = new DeadLetters(
+      ledger(this.#names.deadLetters),
+      deadLetters,
+      maxBackoff,
+      sendTimeout,
+    );
     this.#claims = new Claims(ledger(this.#names.claims), (node) =>
       isThere(this.#client, this.#names.mailbox(node)),
     );
