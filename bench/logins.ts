@@ -18,9 +18,20 @@ const SETTLE = 3000;
 /** ms until nodes that have just come know where each account has been of late, and need not ask: four times `cluster.deadAfter`. */
 const KNOWN = 33_000;
 
-interface Reading {
+/** ms in which nothing happens, to know what nodes cost that only say that they are there. */
+const IDLE = 10_000;
+
+interface Used {
+  /** ms */
+  at: number;
   /** Of each node, in µs. */
   cpu: number[];
+}
+
+interface Reading {
+  /** Before and after garbage was collected, which is not what is measured. */
+  until: Used;
+  since: Used;
   /** Of each node, in KiB. */
   memory: number[];
 }
@@ -41,15 +52,16 @@ for (const peer of sluiceClusters) {
     const target = { host: "127.0.0.1", port: server.port, protocol: "xmpp", domain: "localhost" } as const;
     const warm = await connectAll(all.slice(0, WARM), target);
     if (server.pids().length > 1) await sleep(KNOWN);
+    const idle = await idleShare(server.pids());
     const before = await read(server.pids());
     const clients = await connectAll(all.slice(WARM), target);
     const during = await read(server.pids());
     for (const client of clients) client.close();
     const after = await read(server.pids());
     for (const client of warm) client.close();
-    const [login, loginThere] = costs(before.cpu, during.cpu);
-    const [end, endThere] = costs(during.cpu, after.cpu);
-    const [own, there] = costs(before.memory, during.memory);
+    const [login, loginThere] = costs(before, during, idle);
+    const [end, endThere] = costs(during, after, idle);
+    const [own, there] = each(during.memory.map((value, node) => value - before.memory[node]));
     const cells = [login + loginThere, loginThere, end + endThere, endThere].map((micros) =>
       micros.toFixed(0),
     );
@@ -61,10 +73,14 @@ for (const peer of sluiceClusters) {
 
 async function read(pids: readonly number[]): Promise<Reading> {
   await sleep(SETTLE);
-  const cpu = pids.map((pid) => cpuMicros([pid]));
+  const until = used(pids);
   for (const pid of pids) process.kill(pid, "SIGUSR2");
   await sleep(SETTLE);
-  return { cpu, memory: pids.map(takeHeap) };
+  return { until, since: used(pids), memory: pids.map(takeHeap) };
+}
+
+function used(pids: readonly number[]): Used {
+  return { at: performance.now(), cpu: pids.map((pid) => cpuMicros([pid])) };
 }
 
 /** KiB */
@@ -75,8 +91,20 @@ function takeHeap(pid: number): number {
   return bytes / 1024;
 }
 
-/** Of one login, on its own node and on the other one; 0 where there is none. */
-function costs(before: readonly number[], after: readonly number[]): [number, number] {
-  const [own, other] = after.map((value, node) => (value - before[node]) / LOGINS);
-  return [own, other ?? 0];
+/** µs of each node in one ms without any login. */
+async function idleShare(pids: readonly number[]): Promise<number[]> {
+  const before = pids.map((pid) => cpuMicros([pid]));
+  await sleep(IDLE);
+  return pids.map((pid, node) => (cpuMicros([pid]) - before[node]) / IDLE);
+}
+
+/** µs of one login, on its own node and on the other one. */
+function costs({ since }: Reading, { until }: Reading, idle: readonly number[]): [number, number] {
+  const elapsed = until.at - since.at;
+  return each(until.cpu.map((value, node) => value - since.cpu[node] - idle[node] * elapsed));
+}
+
+/** 0 where there is no other node. */
+function each([own, other = 0]: readonly number[]): [number, number] {
+  return [own / LOGINS, other / LOGINS];
 }
