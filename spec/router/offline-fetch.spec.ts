@@ -49,6 +49,20 @@ describe("What waited for a client that does not acknowledge stanzas", function 
     assert.deepEqual(heard(again), ids.slice(0, -1));
   });
 
+  it("is not given twice when it has closed its stream in order", async () => {
+    const juliet = await login("juliet");
+    juliet.answersPings = false;
+    juliet.write("<presence/>");
+    await pingOf(juliet);
+    await juliet.close();
+    const first = heard(juliet);
+    assert.ok(first.length > 0 && first.length < COUNT, `${first.length}`);
+    const again = await login("juliet");
+    again.write("<presence/>");
+    await again.withId(ids.at(-1) as string);
+    assert.deepEqual([...first, ...heard(again)], ids.slice(0, -1));
+  });
+
   it("is not given twice when it has read it, whatever it answers", async () => {
     const juliet = await login("juliet");
     juliet.answersPings = false;

@@ -143,6 +143,7 @@ export class Drain {
       for (const portion of portions(fresh)) {
         if (await this.#handOver(portion, unreadable, open)) continue;
         this.#isOver = true;
+        if (this.session.leavesInOrder) this.#settleRead(open);
         // What is with the client, wherever that is now, comes back later or not at all.
         const back = this.#giveBack([...open].filter(({ id }) => !this.#outstanding.has(id)));
         if (back !== undefined) await back;
@@ -219,11 +220,15 @@ export class Drain {
     if (this.#unread.length === 0) return true;
     if (this.#answersPings) this.#answersPings = await this.hasRead(this.session);
     if (this.hasLeft) return false;
+    this.#settleRead(open);
+    return true;
+  }
+
+  #settleRead(open: Set<PendingMessage>): void {
     for (const message of this.#unread.splice(0)) {
       open.delete(message);
       this.log.settleStored(message);
     }
-    return true;
   }
 
   /** The session left with the message, and did not deliver it. Those that come back together are given back together. */

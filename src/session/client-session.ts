@@ -26,6 +26,7 @@ export class ClientSession implements Session {
   resource: Resource;
   #ended: { promise: Promise<void>; resolve: () => void } | undefined;
   #everybodyKnows = false;
+  leavesInOrder = false;
   /** Set while it is unpacked. */
   arrived = false;
   /** Stream management, once the client enabled it: XEP-0198. */

@@ -85,6 +85,8 @@ export interface Session {
   readonly boundAt: number;
   /** Hands a stanza over, in order; never throws. What cannot be delivered any more fails its receipt. */
   send(stanza: Stanza, receipt?: Receipt): void;
+  /** Its client has closed the stream, and reads all that was sent before that. */
+  readonly leavesInOrder: boolean;
   /** Its client acknowledges stanzas: XEP-0198. */
   readonly acknowledges: boolean;
   /** It has as much under way without acknowledgement as it may: what can wait in the store should. */

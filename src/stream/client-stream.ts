@@ -118,7 +118,11 @@ export class ClientStream implements ConnectionHandler, StreamInfo, Outlet, Mana
   }
 
   onFooter(): void {
-    this.#inTurn(() => this.close());
+    this.#inTurn(() => {
+      // §4.4: it reads on until it has our footer.
+      if (this.session) this.session.leavesInOrder = true;
+      return this.close();
+    });
   }
 
   onError(error: StreamError): void {
