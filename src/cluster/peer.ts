@@ -17,7 +17,8 @@ export class Peer {
   lastHeard = Date.now();
   /** The number of the batch that comes next; undefined before the first. */
   expected: number | undefined;
-  /** Items of that batch that have been dealt with: it comes again when one could be neither handled nor set aside. */
+  /** The batch that is being dealt with, and how many of its items have been: it comes again when one could be neither handled nor set aside. */
+  handling: number | undefined;
   handled = 0;
   /** The beginning of an item that comes in parts. */
   parts: string[] = [];

@@ -34,6 +34,10 @@ export class Reception {
     if (batch.poison !== undefined) throw new Error(batch.poison);
     const peer = this.parts.heard(from);
     if (!peer || !this.#isNext(peer, batch)) return;
+    if (peer.handling !== batch.n) {
+      peer.handling = batch.n;
+      peer.handled = 0;
+    }
     while (peer.handled < batch.items.length) {
       const item = batch.items[peer.handled];
       try {
@@ -44,7 +48,7 @@ export class Reception {
       }
       peer.handled += 1;
     }
-    peer.handled = 0;
+    peer.handling = undefined;
     peer.expected = batch.n + 1;
   }
 
@@ -59,7 +63,7 @@ export class Reception {
       }
       return false;
     }
-    if (first && peer.handled === 0) {
+    if (first && peer.handling !== n) {
       peer.parts = [];
       this.parts.missed(peer.id);
     }
