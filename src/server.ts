@@ -290,7 +290,7 @@ export class Server {
           drains.look();
           cache.forgetAll();
         },
-        left: (resource) => void this.#left(resource),
+        left: (resource) => this.#left(resource),
         inherit: (_node, slot) => new ReferenceLog(storage.archive, slot, storageLog).written(),
         told: (topic, news) => parts.news.told(topic, news),
         newcomersHear: () => parts.news.forNewcomers(),

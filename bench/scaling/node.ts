@@ -95,7 +95,9 @@ export class Node {
         if (session) session.send(stanza, receipt);
         else receipt?.failed();
       },
-      left: ({ jid, presence }) => presence && this.#tellContacts(jid, unavailable(jid)),
+      left: async ({ jid, presence }) => {
+        if (presence) this.#tellContacts(jid, unavailable(jid));
+      },
       lost: () => undefined,
       stored: () => undefined,
       look: () => undefined,

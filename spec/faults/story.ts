@@ -1,10 +1,16 @@
+import { createWriteStream } from "node:fs";
+
 /** What happened in a fault run, for when something was not as it should be: the last of it, with times. */
 const MAX = 400_000;
+
+/** All of it, where that is wanted. */
+const FILE = process.env.FAULT_STORY === undefined ? undefined : createWriteStream(process.env.FAULT_STORY);
 
 const lines: { at: number; who: string; what: string }[] = [];
 
 export function note(who: string, what: string): void {
   lines.push({ at: Date.now(), who, what });
+  FILE?.write(`${Date.now()} ${who}: ${what}\n`);
   if (lines.length > MAX) lines.splice(0, MAX / 2);
 }
 

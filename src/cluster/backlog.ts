@@ -56,6 +56,8 @@ export class Backlog {
   /** A stanza for one of the node's resources; `number` 0 = no receipt. */
   putStanza(stanza: Stanza, full: Jid, number: number, kept?: { account: { id: number }; id: number }): void {
     const last = this.#queue[this.#queue.length - 1];
+    // Now at the latest the stanza is text, which is what is compared.
+    const { length } = stanza.inner;
     if (number === 0 && last?.stanza?.shares(stanza)) {
       (last.item as Extract<Item, ["stanza", ...unknown[]]>)[4].push(targetOf(stanza, full));
       last.size += full.text.length;
@@ -63,7 +65,7 @@ export class Backlog {
       return;
     }
     const item = stanzaItem(stanza, full, number, kept);
-    const size = stanza.inner.length + 200;
+    const size = length + 200;
     this.#put({ item, size, stanza: number === 0 ? stanza : undefined, tale: false });
   }
 

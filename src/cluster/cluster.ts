@@ -26,6 +26,10 @@ const ANSWER = 10_000;
 const FLUSHED = 2000;
 /** ms for a node to answer that it has dealt with all that it was told; then it is asked again. */
 const SETTLE = 1000;
+/** Ends of a dead node's sessions that are told at a time. */
+const LEFT_AT_ONCE = 50;
+/** ms until it is looked again whether a node can be asked. */
+const LOOK_AGAIN = 300;
 /** How many times `deadAfter` it is remembered on which nodes an account was. */
 const MEMORY = 4;
 
@@ -68,7 +72,7 @@ export interface ClusterEvents {
   /** Something that a node said is lost: what it promised may not come, and what waits may not be known. */
   missed(node: NodeId): void;
   /** A session of a dead node: this node, and no other, is to tell those who knew of it. */
-  left(resource: Resource): void;
+  left(resource: Resource): Promise<void>;
   /** What a dead node has not done any more is completed. */
   inherit(node: NodeId, slot: number): Promise<void>;
   forget(account: Jid): void;
@@ -109,7 +113,7 @@ export class Cluster implements Nodes {
       inherited: (rows) => {
         this.#tellAll(["look"]);
         this.#look();
-        for (const row of rows) this.#events.left(row);
+        void this.#tellLeft(rows);
       },
       fenced: () => {
         this.#isFenced = true;
@@ -196,12 +200,12 @@ export class Cluster implements Nodes {
 
   async settled(account?: Jid): Promise<void> {
     const homes = account && this.#homes.of(account);
-    if (homes && [...homes].every((node) => this.alive.includes(node))) {
+    if (homes) {
       const others = [...homes].filter((node) => node !== this.self);
       await Promise.all(others.map((node) => this.#members.answers(node, () => this.#settledAt(node, true))));
-    } else {
-      await this.#everywhere.run();
     }
+    // What others had sent a node that is gone they deal with when they know.
+    if (!homes || [...homes].some((node) => !this.alive.includes(node))) await this.#everywhere.run();
     if (!this.#members.hasLostAny) return;
     // One that was only stopped has taken messages up to its end, and nobody has inherited those.
     if (await this.#freeOrphans()) {
@@ -302,8 +306,10 @@ export class Cluster implements Nodes {
     await this.askAll("flushed", null, FLUSHED);
   }
 
-  async written(node: string): Promise<void> {
-    await this.#members.answers(node, () => this.ask(node, "flushed", null, FLUSHED));
+  async written(node: string): Promise<boolean> {
+    if (await this.#members.answers(node, () => this.ask(node, "flushed", null, FLUSHED))) return true;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
+    return false;
   }
 
   /** Of each other node what it answers; one that refuses or does not answer is left out. */
@@ -359,13 +365,15 @@ export class Cluster implements Nodes {
 
   /** For admins: this node, and the others as it sees them. */
   status() {
+    const sessions = new Map<NodeId, number>();
+    for (const { node } of this.#events.registry.rows()) sessions.set(node, (sessions.get(node) ?? 0) + 1);
     return {
       node: this.self,
       sessions: this.#events.registry.size,
       adapter: this.#members.adapter,
       nodes: this.#members.all().map(({ id, lastHeard, link }) => ({
         node: id,
-        sessions: [...this.#events.registry.ofNode(id)].length,
+        sessions: sessions.get(id) ?? 0,
         silent: Date.now() - lastHeard,
         queued: link.queued,
         reachable: !link.broken,
@@ -483,9 +491,15 @@ export class Cluster implements Nodes {
     }
   }
 
+  /** Not all at once: each asks the database for a roster, and is told to many. */
+  async #tellLeft(rows: readonly Resource[]): Promise<void> {
+    for (let start = 0; start < rows.length; start += LEFT_AT_ONCE)
+      await Promise.all(rows.slice(start, start + LEFT_AT_ONCE).map((row) => this.#events.left(row)));
+  }
+
   #moved(from: NodeId, full: string, to: NodeId, boundAt: number): void {
     const lost = this.#directory.moved(full, from, to, boundAt);
-    if (lost) this.#events.left(lost);
+    if (lost) void this.#events.left(lost);
   }
 
   #given(item: Extract<Item, ["stanza", ...unknown[]]>, origin: NodeId): void {

@@ -138,17 +138,19 @@ export class Members {
     await Promise.all(this.all().map(({ id }) => this.answers(id, () => ask(id))));
   }
 
-  /** The same for one. */
-  async answers(node: NodeId, ask: () => Promise<unknown>): Promise<void> {
-    while (this.adapter === "up" && this.#peers.has(node)) {
+  /** The same for one. @returns false when it cannot be asked */
+  async answers(node: NodeId, ask: () => Promise<unknown>): Promise<boolean> {
+    while (this.#peers.has(node)) {
+      if (this.adapter !== "up") return false;
       try {
         await ask();
-        return;
+        return true;
       } catch {
         // It has not answered in time, or was dropped: that is looked at again.
         await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN));
       }
     }
+    return true;
   }
 
   knows(node: NodeId): void {

@@ -23,6 +23,8 @@ interface Wanted {
   coming: Promise<Found>;
   /** Connections of its client that wait for it. */
   waiting: number;
+  /** Its client was told that it is not there. */
+  isGivenUp: boolean;
 }
 
 /** A client may resume its session on any node: XEP-0198 §5. */
@@ -61,7 +63,11 @@ export class Resumption {
     options: ManagedOptions,
   ): Promise<Found> {
     const name = nameOf(id, account.jid.text);
-    const wanted = this.#wanted.get(name) ?? { coming: Promise.resolve(undefined), waiting: 0 };
+    const wanted = this.#wanted.get(name) ?? {
+      coming: Promise.resolve(undefined),
+      waiting: 0,
+      isGivenUp: false,
+    };
     wanted.waiting += 1;
     if (!this.#wanted.has(name)) {
       this.#wanted.set(name, wanted);
@@ -80,7 +86,10 @@ export class Resumption {
     }
     if (found !== "nothing yet") return found;
     // While the broker is away those who are here go on: the client may log in anew.
-    if (this.cluster.isCutOff) return undefined;
+    if (this.cluster.isCutOff) {
+      wanted.isGivenUp = true;
+      return undefined;
+    }
     throw new StreamError("remote-connection-failed", "the node of your session does not answer; try again");
   }
 
@@ -104,9 +113,11 @@ export class Resumption {
     if (!found || "tooHigh" in found.answer) return found?.answer as { tooHigh: number } | undefined;
     const { answer, node } = found;
     const session = await this.binder.takeIn(answer, id, account, node, hooks, outlet, options, this.cluster);
-    // Its client has not waited: it may come back once more.
-    if (session && wanted.waiting === 0) this.binder.hibernate(session);
-    return session;
+    if (!session || wanted.waiting > 0) return session;
+    // Its client has not waited. It may come back once more; or it has begun anew, and what this one has is to go to the new one.
+    if (wanted.isGivenUp) await this.binder.unbind(session, hooks, "came too late");
+    else this.binder.hibernate(session);
+    return wanted.isGivenUp ? undefined : session;
   }
 }
 

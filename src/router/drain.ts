@@ -119,8 +119,9 @@ export class Drain {
       const { free, blocker } = this.#free(page);
       const fresh = await this.#claim(free.filter(({ id }) => !unreadable.has(id) && !nodes.isUnderWay(id)));
       if (fresh.length === 0 && blocker !== undefined) {
-        await nodes.written(blocker);
-        for (const { id, holder } of page) if (holder === blocker) this.#elsewhere.add(id);
+        // While it cannot be asked it may yet give back what has to come first: it does so by way of the store.
+        if (await nodes.written(blocker))
+          for (const { id, holder } of page) if (holder === blocker) this.#elsewhere.add(id);
         continue;
       }
       if (fresh.length === 0 && page.length === limit) {

@@ -30,10 +30,10 @@ export interface Nodes {
   /** Resolves when what the others had to write by now is in the database, or they do not say so soon. */
   flushed(): Promise<void>;
   /**
-   * Resolves when what that node had sent here has arrived, and what it had to write is in the database; or it is gone, or
-   * cannot be asked.
+   * Resolves when what that node had sent here has arrived, and what it had to write is in the database; or it is gone. False,
+   * after a moment, when it cannot be asked.
    */
-  written(node: string): Promise<void>;
+  written(node: string): Promise<boolean>;
   /**
    * Resolves when what went through any other node before is safe or has been taken over: a client that comes from there
    * must not overtake itself.
@@ -66,7 +66,7 @@ export function alone(node: string): Nodes {
     isUnderWay: () => false,
     tell: () => undefined,
     flushed: async () => undefined,
-    written: async () => undefined,
+    written: async () => true,
     settled: async () => undefined,
     isUnsettled: false,
     forget: () => undefined,

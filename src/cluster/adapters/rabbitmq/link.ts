@@ -54,8 +54,6 @@ export class Link {
   ): Promise<Link> {
     const opened = await Promise.allSettled([connectTo(url, options), connectTo(url, options)]);
     const models = opened.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
-    // Until the link listens.
-    for (const model of models) model.on("error", () => undefined);
     try {
       const failed = opened.find((one) => one.status === "rejected");
       if (failed) throw failed.reason;
@@ -126,13 +124,16 @@ export class Link {
 async function connectTo(url: string, options: RabbitOptions): Promise<ChannelModel> {
   const address = new URL(url);
   address.searchParams.set("heartbeat", String(options.heartbeat));
-  return connect(address.href, {
+  const model = await connect(address.href, {
     ...options.tls,
     timeout: options.connectTimeout,
     noDelay: true,
     keepAlive: true,
     clientProperties: { connection_name: options.prefix },
   });
+  // It may be lost before a link listens, while the other one is still being opened; an error that nobody hears ends the process.
+  model.on("error", () => undefined);
+  return model;
 }
 
 /**
