@@ -10,7 +10,8 @@ function clockAhead(ms: number): string {
   return `--import data:text/javascript,${encodeURIComponent(shim)}`;
 }
 
-describe("A server whose clock was set back since its last run", () => {
+describe("A server whose clock was set back since its last run", function () {
+  this.timeout(60_000);
   let place: Place;
   beforeEach(async () => {
     place = new Place();

@@ -146,8 +146,7 @@ export class Drains {
       running.follow();
       return;
     }
-    const session =
-      preferred ?? this.registry.of(account.jid).find((one) => one.session && isReceptive(one))?.session;
+    const session = preferred ?? this.#taker(account);
     if (account.id === 0) return;
     if (!session) {
       const elsewhere = this.registry.of(account.jid).find(isReceptive);
@@ -168,6 +167,12 @@ export class Drains {
     );
     this.#running.set(account.id, drain);
     void this.#run(account, drain);
+  }
+
+  /** One that has its address to itself: another would be over as soon as it began. */
+  #taker(account: Account): Session | undefined {
+    const takes = (one: Resource) => one.session && isReceptive(one) && this.registry.get(one.jid) === one;
+    return this.registry.of(account.jid).find(takes)?.session;
   }
 
   async #run(account: Account, drain: Drain): Promise<void> {
