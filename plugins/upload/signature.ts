@@ -1,5 +1,5 @@
-import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import type { PluginContext } from "../../src/plugin/api.js";
+import { createHmac, timingSafeEqual } from "node:crypto";
+import { type PluginContext, sharedSecret } from "../../src/plugin/api.js";
 import type { Place } from "./place.js";
 
 /** Leave to upload one file once, as it was given to an account. */
@@ -54,9 +54,9 @@ export class Signature {
 /** With a secret that all nodes share and that outlives them. */
 export async function createSignature(ctx: PluginContext): Promise<Signature> {
   const secrets = ctx.store<string>("secret");
-  const read = () => secrets.get(undefined, "slots");
-  const made = randomBytes(32).toString("base64");
-  // Of nodes that start together, one makes it for all.
-  if ((await read()) === undefined) await secrets.replace(undefined, "slots", undefined, made);
-  return new Signature(Buffer.from(String(await read()), "base64"));
+  const secret = await sharedSecret({
+    read: () => secrets.get(undefined, "slots"),
+    fill: (made) => secrets.replace(undefined, "slots", undefined, made),
+  });
+  return new Signature(secret);
 }

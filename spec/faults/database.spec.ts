@@ -6,7 +6,7 @@ import { Lock } from "./lock.js";
 import type { Sender } from "./people.js";
 import { DOMAIN, PASSWORD } from "./place.js";
 import { ServerProcess } from "./process.js";
-import { type Result, runFaults } from "./run.js";
+import { runFaults } from "./run.js";
 import { SmallDisk } from "./small-disk.js";
 import { WireConnection } from "./wire-client.js";
 
@@ -33,29 +33,21 @@ interface Fault {
 describe(`A database that takes nothing for ${GONE} ms loses nothing (FAULT_SEED=${SEED})`, function () {
   this.timeout(120_000 + 6 * GONE);
 
-  async function check(server: ServerProcess, fault: Fault): Promise<void> {
+  /** @param disturb resolves with ms until all was as before */
+  async function run(
+    server: ServerProcess,
+    disturb: (senders: readonly Sender[]) => Promise<number>,
+  ): Promise<void> {
     try {
       let back = 0;
-      const disturb = async (senders: readonly Sender[]) => {
-        await pause(FLOW);
-        await fault.begin();
-        await standstill(senders);
-        const before = acknowledged(senders);
-        await Promise.all([pause(GONE), fault.meanwhile?.()]);
-        const meanwhile = acknowledged(senders).map((count, at) => count - before[at]);
-        const ended = Date.now();
-        await fault.end();
-        assert.deepEqual(
-          meanwhile,
-          before.map(() => 0),
-          "acknowledged, but not stored",
-        );
-        await allGoOn(senders, before);
-        back = Date.now() - ended;
-        await logIn(server);
-        await pause(FLOW);
+      const note = async (senders: readonly Sender[]) => {
+        back = await disturb(senders);
       };
-      report(await runFaults(server, disturb, SEED), back);
+      const { lost, disordered, unarchived, ...figures } = await runFaults(server, note, SEED);
+      console.log(`      ${JSON.stringify({ ...figures, "back after ms": back })}`);
+      assert.deepEqual(lost, [], "acknowledged, but never delivered");
+      assert.deepEqual(disordered, [], "delivered in another order than sent");
+      assert.deepEqual(unarchived, [], "acknowledged, but not in an archive");
     } catch (error) {
       console.log(server.lines.slice(-10).join("\n"));
       throw error;
@@ -63,6 +55,28 @@ describe(`A database that takes nothing for ${GONE} ms loses nothing (FAULT_SEED
       await server.remove();
     }
   }
+
+  const check = (server: ServerProcess, fault: Fault) =>
+    run(server, async (senders) => {
+      await pause(FLOW);
+      await fault.begin();
+      await standstill(senders);
+      const before = acknowledged(senders);
+      await Promise.all([pause(GONE), fault.meanwhile?.()]);
+      const meanwhile = acknowledged(senders).map((count, at) => count - before[at]);
+      const ended = Date.now();
+      await fault.end();
+      assert.deepEqual(
+        meanwhile,
+        before.map(() => 0),
+        "acknowledged, but not stored",
+      );
+      await allGoOn(senders, before);
+      const back = Date.now() - ended;
+      await logIn(server);
+      await pause(FLOW);
+      return back;
+    });
 
   describe("on SQLite", () => {
     it("while another process has it locked", async () => {
@@ -117,8 +131,8 @@ describe(`A database that takes nothing for ${GONE} ms loses nothing (FAULT_SEED
     it("when its processes are killed", async () => {
       const url = await database.createDatabase();
       const server = await ServerProcess.create({ client: "postgres", url });
-      let back = 0;
-      const disturb = async (senders: readonly Sender[]) => {
+      await run(server, async (senders) => {
+        let back = 0;
         for (let kill = 0; kill < KILLS; kill++) {
           await pause(FLOW);
           const before = acknowledged(senders);
@@ -127,15 +141,8 @@ describe(`A database that takes nothing for ${GONE} ms loses nothing (FAULT_SEED
           await allGoOn(senders, before);
           back = Math.max(back, Date.now() - killed);
         }
-      };
-      try {
-        report(await runFaults(server, disturb, SEED), back);
-      } catch (error) {
-        console.log(server.lines.slice(-10).join("\n"));
-        throw error;
-      } finally {
-        await server.remove();
-      }
+        return back;
+      });
     });
 
     it("while its disk is full", async function () {
@@ -152,13 +159,6 @@ describe(`A database that takes nothing for ${GONE} ms loses nothing (FAULT_SEED
     });
   });
 });
-
-function report({ lost, disordered, unarchived, ...figures }: Result, back: number): void {
-  console.log(`      ${JSON.stringify({ ...figures, "back after ms": back })}`);
-  assert.deepEqual(lost, [], "acknowledged, but never delivered");
-  assert.deepEqual(disordered, [], "delivered in another order than sent");
-  assert.deepEqual(unarchived, [], "acknowledged, but not in an archive");
-}
 
 /** Resolves when something of each has been acknowledged since. */
 async function allGoOn(senders: readonly Sender[], before: readonly number[]): Promise<void> {

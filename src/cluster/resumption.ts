@@ -14,6 +14,15 @@ const PATIENCE = 5000;
 /** ms that this node does, unless the other is gone before: what was given away must not get lost on its way. */
 const DEADLINE = 24 * 3600 * 1000;
 
+/** What a client that resumes brings along, and where the session is to go on. */
+type Wish = [
+  id: string,
+  account: Account,
+  h: number,
+  hooks: Hooks,
+  outlet: Outlet & ManagedOutlet,
+  options: ManagedOptions,
+];
 type Request = [id: string, account: string, h: number];
 type Answer = Luggage | { tooHigh: number } | null;
 type Found = ClientSession | { tooHigh: number } | undefined;
@@ -54,14 +63,8 @@ export class Resumption {
    *   undefined when nobody has it
    * @throws StreamError when somebody may have it who does not answer: its client is to come again
    */
-  async fetch(
-    id: string,
-    account: Account,
-    h: number,
-    hooks: Hooks,
-    outlet: Outlet & ManagedOutlet,
-    options: ManagedOptions,
-  ): Promise<Found> {
+  async fetch(...wish: Wish): Promise<Found> {
+    const [id, account] = wish;
     const name = nameOf(id, account.jid.text);
     const wanted = this.#wanted.get(name) ?? {
       coming: Promise.resolve(undefined),
@@ -71,9 +74,7 @@ export class Resumption {
     wanted.waiting += 1;
     if (!this.#wanted.has(name)) {
       this.#wanted.set(name, wanted);
-      wanted.coming = this.#bring(wanted, id, account, h, hooks, outlet, options).finally(() =>
-        this.#wanted.delete(name),
-      );
+      wanted.coming = this.#bring(wanted, wish).finally(() => this.#wanted.delete(name));
     }
     let found: Found | "nothing yet" = "nothing yet";
     try {
@@ -93,15 +94,7 @@ export class Resumption {
     throw new StreamError("remote-connection-failed", "the node of your session does not answer; try again");
   }
 
-  async #bring(
-    wanted: Wanted,
-    id: string,
-    account: Account,
-    h: number,
-    hooks: Hooks,
-    outlet: Outlet & ManagedOutlet,
-    options: ManagedOptions,
-  ): Promise<Found> {
+  async #bring(wanted: Wanted, [id, account, h, hooks, outlet, options]: Wish): Promise<Found> {
     const request: Request = [id, account.jid.text, h];
     const others = this.cluster.alive.filter((node) => node !== this.cluster.self);
     const found = await firstOf(

@@ -21,6 +21,7 @@ export type { HookFunction, HookMap, HookPoint, Verdict } from "../hooks.js";
 export type { Logger } from "../log.js";
 export type { Receipt, Resource, Session, Sessions, Valve } from "../session/session.js";
 export { isReceptive } from "../session/session.js";
+export { sharedSecret } from "../storage/shared-secret.js";
 export type {
   Account,
   ArchivedMessage,
