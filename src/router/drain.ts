@@ -92,6 +92,12 @@ export class Drain {
     this.follow();
   }
 
+  #news(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onNews = resolve;
+    });
+  }
+
   /**
    * @param over called in the moment from which messages need not queue up behind any more.
    * @returns false when the session ended before all was handed over.
@@ -120,8 +126,10 @@ export class Drain {
       const fresh = await this.#claim(free.filter(({ id }) => !unreadable.has(id) && !nodes.isUnderWay(id)));
       if (fresh.length === 0 && blocker !== undefined) {
         // While it cannot be asked it may yet give back what has to come first: it does so by way of the store.
-        if (await nodes.written(blocker))
-          for (const { id, holder } of page) if (holder === blocker) this.#elsewhere.add(id);
+        if (!(await nodes.written(blocker))) continue;
+        // What has come from there meanwhile could not be taken, and goes back: it is with nobody else.
+        if (this.#expected.has(blocker)) await this.#news();
+        else for (const { id, holder } of page) if (holder === blocker) this.#elsewhere.add(id);
         continue;
       }
       if (fresh.length === 0 && page.length === limit) {
@@ -131,9 +139,7 @@ export class Drain {
       // Nothing may be awaited between this look and the end: what comes now is delivered live.
       if (fresh.length === 0 && this.#followers === seen) {
         if (this.#expected.size > 0) {
-          await new Promise<void>((resolve) => {
-            this.#onNews = resolve;
-          });
+          await this.#news();
           continue;
         }
         this.#sendHeld(Number.POSITIVE_INFINITY);
