@@ -10,9 +10,10 @@ import type {
   ArchiveRepository,
   KeptMessage,
 } from "../types.js";
-import { type Database, list, sqlByCount } from "./database.js";
+import type { Database } from "./database.js";
 import { asText, type Row } from "./dialect.js";
-import { CHUNK_ROWS, existingAccounts, lockMessages, removeUnmarked, slices } from "./messages.js";
+import { existingAccounts, lockMessages, removeUnmarked, slices } from "./messages.js";
+import { list, sqlByCount } from "./sql-text.js";
 
 /** Rows looked at in one go at most where one resource of a contact is asked for. */
 const LOOK = 5000;
@@ -41,7 +42,7 @@ export class KnexArchive implements ArchiveRepository {
       // Neighbours in the table one after the other: each page is looked for and changed once.
       there.sort((a, b) => a.accountId - b.accountId || a.messageId - b.messageId);
       for (const chunk of slices(there)) {
-        const { sql, bindings } = dialect.integerRows(chunk.map((one) => this.#values(one)));
+        const { sql, bindings } = dialect.rowsOf(chunk.map((one) => this.#values(one)));
         const into = "insert into archive (account_id, message_id, peer, resource)";
         await trx.raw(`${into} ${sql} ${dialect.ignoreExisting("message_id")}`, bindings);
       }
@@ -232,14 +233,13 @@ function digest(text: string): Buffer {
 }
 
 function statements({ dialect }: Database) {
-  const byCount = (write: (count: number) => string) => sqlByCount(CHUNK_ROWS, write);
   const leave = (column: "sender_id" | "recipient_id") =>
-    byCount(
+    sqlByCount(
       (count) => `update messages set ${column} = null
         where id in ${list(count)} and (${column}, id) in ${dialect.pairs(count)}`,
     );
   return {
-    remove: byCount(
+    remove: sqlByCount(
       (count) => `delete from archive where (account_id, message_id) in ${dialect.pairs(count)}`,
     ),
     leaveSender: leave("sender_id"),

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Knex } from "knex";
-import { type Dialect, placeholders, type Row } from "./dialect.js";
+import type { Dialect, Row } from "./dialect.js";
 import { isConflict, isForeignKeyViolation } from "./errors.js";
 
 const ATTEMPTS = 8;
@@ -33,22 +33,4 @@ export class Database {
   async select(sql: string, bindings: readonly Knex.RawBinding[], db: Knex = this.knex): Promise<Row[]> {
     return this.dialect.rows(await db.raw(sql, bindings));
   }
-}
-
-/**
- * SQL for any number of rows, put together once per number.
- * @param write makes the text for `count` rows
- * @param max the largest number that will be asked for
- */
-export function sqlByCount(max: number, write: (count: number) => string): (count: number) => string {
-  const texts = new Array<string | undefined>(max + 1);
-  return (count) => {
-    texts[count] ??= write(count);
-    return texts[count];
-  };
-}
-
-/** "(?, ?, …)" */
-export function list(count: number): string {
-  return `(${placeholders(count)})`;
 }

@@ -1,5 +1,7 @@
 /** What differs between the databases. Everything else of `storage/knex` is the same for all of them. */
 
+import { list, placeholders, sqlByCount } from "./sql-text.js";
+
 export type ClientName = "sqlite" | "postgres" | "mysql";
 
 export interface Dialect {
@@ -9,8 +11,8 @@ export interface Dialect {
   ignoreExisting(keyColumn: string): string;
   /** `count` pairs of values, to stand after `(a, b) in`. */
   pairs(count: number): string;
-  /** Rows of integers, to follow `insert into … (…)`. */
-  integerRows(rows: readonly (readonly number[])[]): { sql: string; bindings: (string | number)[] };
+  /** Rows of equally many values, one row at least, to follow `insert into … (…)`. */
+  rowsOf(rows: readonly (readonly Value[])[]): { sql: string; bindings: Value[] };
   /** Where in a text a character stands first, from 1; 0 for nowhere. */
   position(column: string, character: string): string;
   /** What follows a select to keep others from touching its rows until the transaction ends. */
@@ -39,25 +41,25 @@ export interface Dialect {
 
 export type Row = Record<string, unknown>;
 
-/** "?, ?, …" or "(?, ?), (?, ?), …" */
-export function placeholders(count: number, one = "?"): string {
-  return new Array<string>(count).fill(one).join(", ");
-}
+export type Value = string | number | null;
 
 /** One placeholder for each value. */
-function valuesRows(rows: readonly (readonly number[])[]): { sql: string; bindings: number[] } {
-  const one = `(${placeholders(rows[0].length)})`;
-  return { sql: `values ${placeholders(rows.length, one)}`, bindings: rows.flat() };
+function valuesRows(rows: readonly (readonly Value[])[]): { sql: string; bindings: Value[] } {
+  const columns = rows[0].length;
+  valuesTexts[columns] ??= sqlByCount((count) => `values ${placeholders(count, list(columns))}`);
+  return { sql: valuesTexts[columns](rows.length), bindings: rows.flat() };
 }
+const valuesTexts: ((count: number) => string)[] = [];
 
 const sqlite: Dialect = {
   driver: "sqlite3",
   ignoreExisting: () => "on conflict do nothing",
   pairs: (count) => `(values ${placeholders(count, "(?, ?)")})`,
   // All of them as one value: to hand over each by itself costs more than to take them apart.
-  integerRows: (rows) => {
+  rowsOf: (rows) => {
     const columns = rows[0].map((_, index) => `value ->> ${index}`).join(", ");
-    return { sql: `select ${columns} from json_each(?) where true`, bindings: [JSON.stringify(rows)] };
+    // Its cousin json_each makes text of each row, which has to be read again.
+    return { sql: `select ${columns} from jsonb_each(?) where true`, bindings: [JSON.stringify(rows)] };
   },
   position: (column, character) => `instr(${column}, '${character}')`,
   // A transaction here is the only one that writes.
@@ -79,7 +81,7 @@ const postgres: Dialect = {
   driver: "pg",
   ignoreExisting: () => "on conflict do nothing",
   pairs: (count) => `(${placeholders(count, "(?, ?)")})`,
-  integerRows: valuesRows,
+  rowsOf: valuesRows,
   position: (column, character) => `strpos(${column}, '${character}')`,
   lock: { change: "for no key update", remove: "for update" },
   types: {
@@ -102,7 +104,7 @@ const mysql: Dialect = {
   // Not "insert ignore", which would also hide values that do not fit.
   ignoreExisting: (keyColumn) => `on duplicate key update ${keyColumn} = ${keyColumn}`,
   pairs: (count) => `(${placeholders(count, "(?, ?)")})`,
-  integerRows: valuesRows,
+  rowsOf: valuesRows,
   position: (column, character) => `instr(${column}, '${character}')`,
   lock: { change: "for update", remove: "for update" },
   types: {

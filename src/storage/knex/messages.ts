@@ -1,7 +1,8 @@
 import type { Knex } from "knex";
 import type { Account, MessageRepository, NewMessage, PendingMessage } from "../types.js";
-import { type Database, list, sqlByCount } from "./database.js";
-import { asOptionalText, asText, placeholders } from "./dialect.js";
+import type { Database } from "./database.js";
+import { asOptionalText, asText, type Value } from "./dialect.js";
+import { list, sqlByCount } from "./sql-text.js";
 
 /** Rows of one statement. Up to four values each stay below 999, the lowest limit that SQLite may be built with. */
 export const CHUNK_ROWS = 200;
@@ -27,11 +28,20 @@ export class KnexMessages implements MessageRepository {
       // An account may have been removed meanwhile; its messages go nowhere. One that is removed between here and the
       // commit breaks a foreign key, so that the transaction runs again.
       for (const chunk of chunksOf(rows.filter((row) => accounts.has(row.accountId)))) {
-        await trx.raw(this.#sql.addMessages(chunk.length), chunk.flatMap(messageValues));
-        const marked = chunk.filter((row) => !row.delivered);
-        if (marked.length > 0) await trx.raw(this.#sql.addMarks(marked.length), marked.flatMap(markValues));
+        const columns = "id, stanza, received_at, sender_id, recipient_id";
+        await this.#add(trx, `messages (${columns})`, "id", chunk.map(messageValues));
+        const marks = chunk.filter((row) => !row.delivered).map(markValues);
+        if (marks.length > 0)
+          await this.#add(trx, "pending (account_id, message_id, holder)", "message_id", marks);
       }
     });
+  }
+
+  /** What is there already stays as it is: a group whose end was not heard is written again. */
+  async #add(trx: Knex, into: string, keyColumn: string, rows: readonly (readonly Value[])[]): Promise<void> {
+    const { dialect } = this.db;
+    const { sql, bindings } = dialect.rowsOf(rows);
+    await trx.raw(`insert into ${into} ${sql} ${dialect.ignoreExisting(keyColumn)}`, bindings);
   }
 
   async lastId(): Promise<number> {
@@ -144,7 +154,7 @@ function freeOf(alive: readonly string[]): string {
   return alive.length === 0 ? "1 = 1" : `(holder is null or holder not in ${list(alive.length)})`;
 }
 
-const existingSql = sqlByCount(CHUNK_ROWS, (count) => `select id from accounts where id in ${list(count)}`);
+const existingSql = sqlByCount((count) => `select id from accounts where id in ${list(count)}`);
 
 /** Those of the accounts that exist. */
 export async function existingAccounts(
@@ -171,7 +181,6 @@ export async function lockMessages(db: Database, trx: Knex, ids: readonly number
 }
 
 const unmarkedSql = sqlByCount(
-  CHUNK_ROWS,
   (count) => `delete from messages where id in ${list(count)}
     and sender_id is null and recipient_id is null
     and not exists (select 1 from pending where message_id = messages.id)`,
@@ -184,21 +193,12 @@ export async function removeUnmarked(trx: Knex, ids: readonly number[]): Promise
 
 /** The statements that take many rows at once. */
 function statements({ dialect }: Database) {
-  const byCount = (write: (count: number) => string) => sqlByCount(CHUNK_ROWS, write);
   // The first condition is the one that has an index on every database; the second says exactly which.
   const theseMarks = (count: number) =>
     `message_id in ${list(count)} and (account_id, message_id) in ${dialect.pairs(count)}`;
   return {
-    addMessages: byCount(
-      (count) => `insert into messages (id, stanza, received_at, sender_id, recipient_id)
-        values ${placeholders(count, "(?, ?, ?, ?, ?)")} ${dialect.ignoreExisting("id")}`,
-    ),
-    addMarks: byCount(
-      (count) => `insert into pending (account_id, message_id, holder)
-        values ${placeholders(count, "(?, ?, ?)")} ${dialect.ignoreExisting("message_id")}`,
-    ),
-    removeMarks: byCount((count) => `delete from pending where ${theseMarks(count)}`),
-    releaseMarks: byCount((count) => `update pending set holder = null where ${theseMarks(count)}`),
+    removeMarks: sqlByCount((count) => `delete from pending where ${theseMarks(count)}`),
+    releaseMarks: sqlByCount((count) => `update pending set holder = null where ${theseMarks(count)}`),
   };
 }
 
@@ -228,11 +228,11 @@ function readMessage(message: NewMessage): MessageRow {
   };
 }
 
-function messageValues({ id, stanza, receivedAt, senderId, recipientId }: MessageRow): Knex.RawBinding[] {
+function messageValues({ id, stanza, receivedAt, senderId, recipientId }: MessageRow): Value[] {
   return [id, stanza, receivedAt, senderId, recipientId];
 }
 
-function markValues({ accountId, id, holder }: MessageRow): Knex.RawBinding[] {
+function markValues({ accountId, id, holder }: MessageRow): Value[] {
   return [accountId, id, holder];
 }
 

@@ -1,6 +1,7 @@
 import type { NodeRepository, NodeRow } from "../types.js";
-import { type Database, list } from "./database.js";
+import type { Database } from "./database.js";
 import { asOptionalText, asText } from "./dialect.js";
+import { list } from "./sql-text.js";
 
 /** As many as there are slots: storage/message-id.ts. */
 const MAX = 64;
