@@ -47,7 +47,7 @@ export class LogEntry implements NewMessage {
     return this.#source.toString();
   }
 
-  /** Nobody will want it: the place in the queue remains, the stanza need not. */
+  /** Nobody wants it any more: its place may remain, the stanza need not. */
   forgetText(): void {
     this.#source = "";
   }
@@ -296,6 +296,8 @@ export class MessageLog {
     this.#queue.splice(0, group.length);
     for (const { size } of group) this.#size -= size;
     for (const entry of writing) {
+      // The references may keep it for a second.
+      entry.forgetText();
       // Delivered while its group was being written: the mark has to go again.
       if (entry.state !== "settled") entry.state = "stored";
       else if (!entry.delivered) this.#settleLate(entry);

@@ -1,7 +1,7 @@
 import { FrameParser } from "./frame.js";
 import { type ParserHandler, type ParserLimits, StreamParser } from "./parser.js";
 
-/** Different stream headers for which a parser is kept; the one that was not used for longest goes first. */
+/** Different stream headers for which a parser is kept; then the one that was kept first goes. */
 const HEADERS_MAX = 32;
 
 /**
@@ -9,26 +9,35 @@ const HEADERS_MAX = 32;
  * so all streams whose headers declare the same take turns with one. A stanza that is not whole keeps its parser.
  */
 class SpareParsers {
-  /** By what `rest()` said; in the order in which they came back. */
-  readonly #streams = new Map<string, StreamParser>();
+  /**
+   * By what `rest()` said. The places stay while parsers come and go: a Map that is changed with each stanza is remade again and
+   * again, and as each table refers to its successor, V8's young collections keep them all, and what they hold.
+   */
+  readonly #streams = new Map<string, { spare: StreamParser | undefined }>();
   #frames: FrameParser | undefined;
 
   constructor(private readonly limits: ParserLimits) {}
 
   take(header: string, handler: ParserHandler): StreamParser {
-    const spare = this.#streams.get(header);
-    if (!spare) return new StreamParser(handler, this.limits, header);
-    this.#streams.delete(header);
+    const place = this.#streams.get(header);
+    const { spare } = place ?? {};
+    if (!place || !spare) return new StreamParser(handler, this.limits, header);
+    place.spare = undefined;
     spare.handler = handler;
     return spare;
   }
 
   giveBack(header: string, parser: StreamParser): void {
     parser.handler = nobody;
-    this.#streams.set(header, parser);
+    const place = this.#streams.get(header);
+    if (place) {
+      place.spare = parser;
+      return;
+    }
+    this.#streams.set(header, { spare: parser });
     if (this.#streams.size <= HEADERS_MAX) return;
-    for (const oldest of this.#streams.keys()) {
-      this.#streams.delete(oldest);
+    for (const first of this.#streams.keys()) {
+      this.#streams.delete(first);
       return;
     }
   }
