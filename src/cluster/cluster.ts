@@ -4,12 +4,13 @@ import type { Nodes, Registry } from "../session/registry.js";
 import type { Receipt, Resource } from "../session/session.js";
 import type { MessageIds } from "../storage/message-id.js";
 import type { Account, MessageRepository, NodeRepository } from "../storage/types.js";
+import type { Attrs } from "../xml/element.js";
 import { type StreamCondition, StreamError } from "../xmpp/errors.js";
 import { Jid } from "../xmpp/jid.js";
 import { Stanza } from "../xmpp/stanza.js";
 import type { ClusterAdapter, DeadLetter, NodeId } from "./adapter.js";
 import { Directory } from "./directory.js";
-import { decode, type Item, type Outcome, sizeOf } from "./envelope.js";
+import { decode, type Item, type Outcome, sizeOf, type Target } from "./envelope.js";
 import { Homes } from "./homes.js";
 import { Link, type LinkOptions } from "./link.js";
 import { Members } from "./members.js";
@@ -471,9 +472,11 @@ export class Cluster implements Nodes {
       case "refuse":
         this.#questions.refused(from, item[1], item[2]);
         return;
-      case "iq":
-        this.#events.answer(stanzaOf("iq", item[1], undefined, item[2]));
+      case "iq": {
+        const [, attrs, inner] = item;
+        this.#events.answer(stanzaOf("iq", attrs, addressOf(attrs.to), inner));
         return;
+      }
       case "news":
         this.#events.told(item[1], item[2]);
         return;
@@ -506,9 +509,14 @@ export class Cluster implements Nodes {
     const [, kind, attrs, inner, targets, number, accountId, messageId] = item;
     if (messageId !== 0) this.parts.ids.follow(messageId);
     for (const target of targets) {
-      const [fullText, to] = typeof target === "string" ? [target, target] : target;
+      const [fullText, to] = placesOf(target, attrs);
       const full = Jid.parse(fullText);
-      const stanza = stanzaOf(kind, attrs, to, inner);
+      const stanza = stanzaOf(
+        kind,
+        attrs,
+        to === fullText ? full : to === "" ? undefined : Jid.parse(to),
+        inner,
+      );
       if (number === 0) this.#events.given(full, stanza, undefined, origin);
       else {
         const kept =
@@ -597,14 +605,26 @@ export class Cluster implements Nodes {
 
 type CloseRequest = [full: string, boundAt: number, condition: StreamCondition, text: string | null];
 
-/** @param to text of the attribute; undefined: among the attributes already; "": there is none */
-function stanzaOf(
-  kind: Stanza["kind"],
-  attrs: Record<string, string>,
-  to: string | undefined,
-  inner: string,
-): Stanza {
-  const own = to === undefined ? attrs : to === "" ? { ...attrs } : { ...attrs, to };
-  const from = own.from === undefined ? undefined : Jid.parse(own.from);
-  return Stanza.ofParts(kind, own, from, own.to === undefined ? undefined : Jid.parse(own.to), inner);
+/** @returns the resource that a stanza is for, and what its `to` says there; "": nothing */
+function placesOf(target: Target, attrs: Attrs): [full: string, to: string] {
+  if (target === 0) return [attrs.to, attrs.to];
+  return typeof target === "string" ? [target, target] : target;
+}
+
+function addressOf(text: string | undefined): Jid | undefined {
+  return text ? Jid.parse(text) : undefined;
+}
+
+/**
+ * @param attrs of this stanza and of others
+ * @param to whom it is for, whatever the attributes say
+ */
+function stanzaOf(kind: Stanza["kind"], attrs: Attrs, to: Jid | undefined, inner: string): Stanza {
+  let own = attrs;
+  if (attrs.to !== to?.text) {
+    own = { ...attrs };
+    if (to) own.to = to.text;
+    else delete own.to;
+  }
+  return Stanza.ofParts(kind, own, addressOf(attrs.from), to, inner);
 }

@@ -6,7 +6,7 @@ import { Jid } from "../xmpp/jid.js";
 import { Stanza, type StanzaKind } from "../xmpp/stanza.js";
 
 /** Raised with each change that an older node would misunderstand. */
-const VERSION = 3;
+const VERSION = 4;
 
 /** A row of the directory: localpart@domain/resource, presence (attributes and content), priority, interested, flags, bound at. */
 export type Row = [
@@ -21,8 +21,11 @@ export type Row = [
 /** What became of a message: delivered, failed, refused by a hook, or it is to wait in the store. */
 export type Outcome = "d" | "f" | "x" | "l";
 
-/** Whom a stanza is for: full JID, and what its `to` says where that is not the same. */
-export type Target = string | [full: string, to: string];
+/**
+ * Whom a stanza is for: 0 for the full JID in its attribute `to`; another one, which `to` is to say there; or that and what `to` is to
+ * say ("": nothing).
+ */
+export type Target = 0 | string | [full: string, to: string];
 
 export type Item =
   /** I tell of all my sessions from here on. */
@@ -35,7 +38,7 @@ export type Item =
   | ["end", string, number]
   /** A session of mine is that node's from now on: full JID, node, bound there at. */
   | ["moved", string, string, number]
-  /** `to` is not among the attributes. The receipt's number, where one is wanted; account and id of a kept message. */
+  /** The attributes as one of the targets has them. The receipt's number, where one is wanted; account and id of a kept message. */
   | ["stanza", StanzaKind, Attrs, string, Target[], number, number, number]
   | ["receipt", number, Outcome]
   /** Bare JID: something is in the store for it now; so many of that were answered by `l` before. */
@@ -137,13 +140,12 @@ export function stanzaItem(
   number: number,
   kept?: { account: { id: number }; id: number },
 ): Item {
-  const { to: _to, ...attrs } = stanza.attrs;
   return [
     "stanza",
     stanza.kind,
-    attrs,
+    stanza.attrs,
     stanza.inner,
-    [targetOf(stanza, full)],
+    [stanza.attrs.to === full.text ? 0 : targetOf(stanza, full)],
     number,
     kept?.account.id ?? 0,
     kept?.id ?? 0,

@@ -68,6 +68,8 @@ export class StreamParser {
   #garbled = false;
   /** Prefixes declared on the stream header, for stanzas that lean on them. */
   #outer: Attrs = {};
+  /** Those that the element just opened and its attributes have, where they have any. */
+  #prefixes: string[] | undefined;
   #depth = 0;
   #current: Element | undefined;
   #attributes = 0;
@@ -265,7 +267,7 @@ export class StreamParser {
     }
     this.#current = element;
     this.#depth += 1;
-    this.#declareOuter(tag, element);
+    if (this.#prefixes) for (const prefix of this.#prefixes) this.#declare(prefix, element);
   }
 
   #onClose(tag: SaxesTagNS): void {
@@ -323,11 +325,15 @@ export class StreamParser {
 
   #build(tag: SaxesTagNS): Element {
     if (tag.prefix !== "") checkLocalName(tag.local);
+    this.#prefixes = isDeclaredPrefix(tag.prefix) ? [tag.prefix] : undefined;
     const element = new Element(tag.name);
     const { attrs } = element;
     for (const name in tag.attributes) {
       const { value, prefix, local } = tag.attributes[name] as SaxesAttributeNS;
-      if (prefix !== "") checkLocalName(local);
+      if (prefix !== "") {
+        checkLocalName(local);
+        if (isDeclaredPrefix(prefix)) (this.#prefixes ??= []).push(prefix);
+      }
       if (name === "__proto__") Object.defineProperty(attrs, name, { value, enumerable: true });
       else attrs[name] = value;
     }
@@ -340,14 +346,6 @@ export class StreamParser {
   }
 
   /** A stanza that leans on a prefix of the stream header takes the declaration along wherever it goes. */
-  #declareOuter(tag: SaxesTagNS, element: Element): void {
-    if (tag.prefix !== "" && tag.prefix !== "xml") this.#declare(tag.prefix, element);
-    for (const name in tag.attributes) {
-      const { prefix } = tag.attributes[name] as SaxesAttributeNS;
-      if (prefix !== "" && prefix !== "xml" && prefix !== "xmlns") this.#declare(prefix, element);
-    }
-  }
-
   #declare(prefix: string, element: Element): void {
     const key = `xmlns:${prefix}`;
     let root = element;
@@ -359,6 +357,11 @@ export class StreamParser {
     const uri = this.#outer[key];
     if (uri !== undefined) root.attrs[key] = uri;
   }
+}
+
+/** Somebody has to have declared it: Namespaces in XML 1.0 §3. */
+function isDeclaredPrefix(prefix: string): boolean {
+  return prefix !== "" && prefix !== "xml" && prefix !== "xmlns";
 }
 
 function namespacesOf(attrs: Attrs): Attrs {

@@ -124,6 +124,8 @@ export class Lanes {
     this.#count -= 1;
     this.#received += 1;
     const { owner, next, message } = job;
+    // Otherwise each one that is over keeps the next, and that the one after it, until an old one is collected.
+    job.next = undefined;
     if (next) this.#ready.push(next);
     else owner.tails.delete(message.key);
     owner.done(job.n);
