@@ -81,7 +81,6 @@ export class Managed {
   acknowledge(h: number): boolean {
     if (!this.unacked.acknowledge(h)) return false;
     this.#asked = false;
-    this.#stopTimer();
     if (this.unacked.count > 0 && this.#outlet) this.#ask();
     this.#tellRoom();
     return true;
@@ -119,7 +118,14 @@ export class Managed {
   #ask(): void {
     this.#asked = true;
     this.#outlet?.ask();
-    this.#timer = setTimeout(() => this.#outlet?.dead(), this.options.answerTimeout);
+    // One timer for all of them; when it ends and nothing is asked, it was for one that was answered.
+    if (this.#timer) this.#timer.refresh();
+    else this.#timer = setTimeout(() => this.#unanswered(), this.options.answerTimeout);
+  }
+
+  #unanswered(): void {
+    this.#timer = undefined;
+    if (this.#asked) this.#outlet?.dead();
   }
 
   #stopTimer(): void {

@@ -77,7 +77,7 @@ export interface MessageLogOptions {
 }
 
 const DEFAULTS: MessageLogOptions = {
-  maxQueued: 20_000,
+  maxQueued: 5000,
   maxQueuedSize: 64 * 1024 ** 2,
   batch: 400,
   gather: 5,

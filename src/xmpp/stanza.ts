@@ -1,6 +1,7 @@
 import {
   type Attrs,
   Element,
+  escapeAttribute,
   escapeText,
   type Node,
   openingTag,
@@ -33,6 +34,7 @@ export class Stanza extends Element {
   declare readonly children: Node[];
   /** The children as text, made once and shared by all views; set by the parser from what it read. */
   #inner: string | undefined;
+  #tag: string | undefined;
 
   /** Whoever takes the stanza into keeping holds it until that is done; shared by all views. */
   ticket: Ticket | undefined;
@@ -136,15 +138,10 @@ export class Stanza extends Element {
         inner += typeof child === "object" ? serialize(child, this.attrs.xmlns) : escapeText(child);
       }
     }
-    const changed = new Stanza(
-      this.name,
-      this.attrs,
-      this.from,
-      this.to,
-      [...this.children, ...children],
-      inner,
-    );
-    return this.#shared(changed);
+    const all = [...this.children, ...children];
+    const longer = new Stanza(this.name, this.attrs, this.from, this.to, all, inner);
+    longer.#tag = this.#tag;
+    return this.#shared(longer);
   }
 
   /** The same stanza for somebody who keeps it: it holds on to nothing of the chunk that it was read from. */
@@ -178,9 +175,18 @@ export class Stanza extends Element {
    * @param standalone true where nothing around declares that namespace (WebSocket frames, storage).
    */
   text(standalone = false): string {
-    const head = openingTag(this.name, this.attrs, standalone ? undefined : this.attrs.xmlns);
-    this.#inner ??= serializeChildren(this, this.attrs.xmlns);
-    return this.#inner === "" ? `${head}/>` : `${head}>${this.#inner}</${this.name}>`;
+    const { inner } = this;
+    let tag = this.#openingTag;
+    if (standalone) tag = `<${this.name}${this.#declaration}${tag.slice(this.name.length + 1)}`;
+    return inner === "" ? `${tag}/>` : `${tag}>${inner}</${this.name}>`;
+  }
+
+  /** Without its end and its namespace. A message is measured, sent and stored; presence is kept for long, and is not to be more than it is. */
+  get #openingTag(): string {
+    if (this.#tag !== undefined) return this.#tag;
+    const tag = openingTag(this.name, this.attrs, this.attrs.xmlns);
+    if (this.name === "message") this.#tag = tag;
+    return tag;
   }
 
   /** The children as text, of which the default namespace is the stanza's own. */
@@ -199,13 +205,14 @@ export class Stanza extends Element {
     return true;
   }
 
-  /** Characters of its text; what is escaped in attributes is not counted. */
+  get #declaration(): string {
+    return ` xmlns="${escapeAttribute(this.attrs.xmlns ?? NS_CLIENT)}"`;
+  }
+
+  /** Characters of its text, about. */
   get size(): number {
-    this.#inner ??= serializeChildren(this, this.attrs.xmlns);
-    // The tags, less what the attributes make of it.
-    let size = this.#inner.length + 2 * this.name.length + "<></>".length;
-    for (const name in this.attrs) size += name.length + this.attrs[name].length + ' =""'.length;
-    return size;
+    const tags = this.#openingTag.length + this.#declaration.length + this.name.length + "></>".length;
+    return tags + this.inner.length;
   }
 
   override toString(): string {
