@@ -34,7 +34,13 @@ export class ClientStream implements ConnectionHandler, StreamInfo, Outlet, Mana
   saslExchange: Mechanism | undefined;
   failedLogins = 0;
   /** The client asked what has been handled, and has not been told yet: XEP-0198 §4. */
-  readonly asked = { waits: false, again: false };
+  readonly asked: {
+    tell: (() => void) | undefined;
+    /** It has asked once more meanwhile. */
+    again: boolean;
+    /** When it is to be told at the latest; it serves one request after the other. */
+    timer: NodeJS.Timeout | undefined;
+  } = { tell: undefined, again: false, timer: undefined };
   id = newId();
   #phase: Phase = "header";
   #anonymous = false;
@@ -262,6 +268,11 @@ export class ClientStream implements ConnectionHandler, StreamInfo, Outlet, Mana
   }
 
   // What stream management does with the connection (ManagedOutlet).
+
+  /** @param h how many stanzas of the client's count as handled */
+  tellHandled(h: number): void {
+    this.connection.write(`<a xmlns='${NS_SM}' h='${h}'/>`);
+  }
 
   ask(): void {
     this.connection.write(`<r xmlns='${NS_SM}'/>`);

@@ -1,4 +1,3 @@
-import { atMost } from "../at-most.js";
 import type { ClientSession } from "../session/client-session.js";
 import { Managed } from "../session/managed.js";
 import type { Account } from "../storage/types.js";
@@ -118,27 +117,33 @@ function answer(stream: ClientStream): undefined {
   const { asked } = stream;
   const managed = stream.session?.managed;
   if (!managed) return;
-  if (asked.waits) {
+  if (asked.tell) {
     asked.again = true;
     return;
   }
   const waiting = managed.handled.caughtUp();
   if (waiting === undefined) {
-    tellHandled(stream, managed);
+    stream.tellHandled(managed.handled.h);
     return;
   }
-  asked.waits = true;
-  void atMost(waiting, ANSWER_AT_LATEST).then(() => {
+  const tell = () => {
+    // By the other one, the database or the clock, it was told before.
+    if (asked.tell !== tell) return;
     const { again } = asked;
-    asked.waits = false;
+    asked.tell = undefined;
     asked.again = false;
-    tellHandled(stream, managed);
+    stream.tellHandled(managed.handled.h);
     if (again) answer(stream);
-  });
+  };
+  asked.tell = tell;
+  void waiting.then(tell);
+  if (asked.timer) asked.timer.refresh();
+  else asked.timer = setTimeout(tellLate, ANSWER_AT_LATEST, asked).unref();
 }
 
-function tellHandled(stream: ClientStream, { handled }: Managed): void {
-  stream.send(xml("a", { xmlns: NS_SM, h: handled.h }));
+function tellLate(asked: ClientStream["asked"]): void {
+  asked.timer = undefined;
+  asked.tell?.();
 }
 
 function acknowledged(element: Element, stream: ClientStream): undefined {
