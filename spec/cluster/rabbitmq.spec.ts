@@ -468,6 +468,45 @@ describe("the cluster adapter over RabbitMQ", () => {
       await until(() => heard.length > 0);
     });
 
+    it("keeps to the vhost of its address, whatever that, the user and the password are", async function () {
+      if (!broker) this.skip();
+      const vhost = `Act 2/scene 1: 50 % é of ${prefix}`;
+      const [user, password] = [`Zoë@${prefix}`, "ünder the/balcony: 100 %"];
+      await broker.addVhost(vhost, user, password);
+      const { heard, receive } = listener();
+      const states: string[] = [];
+      const [path, name, secret] = [vhost, user, password].map(encodeURIComponent);
+      const options = { url: `amqp://${name}:${secret}@127.0.0.1:${proxy.port}/${path}` };
+      const a = await start("a", receive, options, (state) => states.push(state));
+      proxy.cut();
+      await until(() => states.at(-1) === "down");
+      proxy.heal();
+      await until(() => states.at(-1) === "up");
+      await a.send("a", "k", Buffer.from("hello"));
+      await until(() => heard.length > 0);
+      // Elsewhere nothing can have been made: the user may not even look there.
+      const names = new Names(prefix);
+      assert.deepEqual((await broker.queues(vhost)).sort(), [names.deadLetters, names.mailbox("a")]);
+      await assert.rejects(
+        make(prefix, { url: options.url.replace(path, "") }).start("b", nothing, ignore),
+        /no vhost "\/"/,
+      );
+    });
+
+    it("fails to start at once where there is no such vhost, and says what to do", async function () {
+      if (!broker) this.skip();
+      const a = make(prefix, { url: `${url}/stage%2Fleft` });
+      const began = Date.now();
+      await assert.rejects(a.start("a", nothing, ignore), (error: Error) => {
+        assert.match(error.message, /127\.0\.0\.1:\d+ has no vhost "stage\/left"/);
+        assert.match(error.message, /user sluice\b.*rabbitmqctl add_vhost.*rabbitmqctl set_permissions/);
+        assert.ok(!`${error.stack}${error.cause}`.includes(RABBIT_PASSWORD));
+        return true;
+      });
+      // Not after it has tried for as long as it waits for a broker.
+      assert.ok(Date.now() - began < 10_000);
+    });
+
     it("speaks TLS", async function () {
       if (!broker) this.skip();
       const { heard, receive } = listener();

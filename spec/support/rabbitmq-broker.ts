@@ -140,9 +140,19 @@ export class RabbitBroker {
   }
 
   /** The names of all its queues. */
-  async queues(): Promise<string[]> {
-    const { stdout } = await this.#ctl("list_queues", "--quiet", "--no-table-headers", "name");
+  async queues(vhost = "/"): Promise<string[]> {
+    const { stdout } = await this.#ctl(
+      "list_queues",
+      ...["--vhost", vhost, "--quiet", "--no-table-headers"],
+      "name",
+    );
     return stdout.split("\n").filter((line) => line !== "");
+  }
+
+  /** Makes a vhost, and a user who may do everything there and nothing elsewhere. */
+  async addVhost(name: string, user: string, password: string): Promise<void> {
+    await Promise.all([this.#ctl("add_vhost", name), this.#ctl("add_user", user, password)]);
+    await this.#ctl("set_permissions", "--vhost", name, user, ".*", ".*", ".*");
   }
 
   /** Lets it believe that its memory is full, so that it takes no messages; or not any more. */

@@ -1,4 +1,5 @@
 import { atMost } from "../at-most.js";
+import { SetupError } from "../config/setup-error.js";
 import type { Logger } from "../log.js";
 import type { Nodes, Registry } from "../session/registry.js";
 import type { Receipt, Resource } from "../session/session.js";
@@ -167,18 +168,30 @@ export class Cluster implements Nodes {
     this.#events = events;
     this.#directory = new Directory(this.self, events.registry, (item) => this.#tellAll(item));
     this.#homes = new Homes(events.registry, MEMORY * this.parts.options.deadAfter);
-    await this.parts.adapter.start(
-      this.self,
-      (message) => this.#reception.receive(message),
-      (state, why) => {
-        // What others said meanwhile is still to come.
-        if (state === "up") this.#homes.forget();
-        this.#members.adapterState(state, why);
-      },
-    );
+    await this.#startAdapter();
     await this.#members.start();
     // What nodes held that are gone, and no heir has freed: they died with all others, or wrote it after their end.
     if (await this.#freeOrphans()) this.#tellAll(["look"]);
+  }
+
+  /** @throws SetupError: a broker that is not there, or does not let this node in, is for the admin */
+  async #startAdapter(): Promise<void> {
+    try {
+      await this.parts.adapter.start(
+        this.self,
+        (message) => this.#reception.receive(message),
+        (state, why) => {
+          // What others said meanwhile is still to come.
+          if (state === "up") this.#homes.forget();
+          this.#members.adapterState(state, why);
+        },
+      );
+    } catch (error) {
+      // Of several addresses of one host Node.js tells the code alone.
+      const { message, code } = error as Error & { code?: string };
+      const sentence = `The broker of the cluster cannot be used (cluster.options): ${message || code}.`;
+      throw new SetupError(sentence, { cause: error });
+    }
   }
 
   /** @returns whether there were any messages that nobody alive held. */
