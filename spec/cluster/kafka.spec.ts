@@ -9,6 +9,7 @@ import {
 } from "../../src/cluster/adapter.js";
 import { Names } from "../../src/cluster/adapters/kafka/names.js";
 import { adapter, type KafkaAdapter } from "../../src/cluster/adapters/kafka.js";
+import { Authority } from "../support/authority.js";
 import {
   KAFKA_PASSWORD,
   KAFKA_USER,
@@ -346,6 +347,20 @@ describe("the cluster adapter over Kafka", () => {
         return /authentication/i.test(error.message);
       });
       assert.ok(!said.join("\n").includes(password));
+    });
+
+    it("shows a broker that asks for it its certificate", async function () {
+      if (!broker) this.skip();
+      const { address, certPem } = broker.mutual;
+      const { heard, receive } = listener();
+      const brokers = [address];
+      const a = await start("a", receive, { brokers, tls: { ca: certPem, ...broker.issue() } });
+      await a.send("a", "k", Buffer.from("hello"));
+      await until(() => heard.length > 0);
+      for (const identity of [{}, new Authority("Another").issue()]) {
+        const b = make(prefix, { brokers, tls: { ca: certPem, ...identity }, startTimeout: 300 });
+        await assert.rejects(b.start("b", nothing, ignore), /alert .*certificate/);
+      }
     });
 
     it("trusts no broker with an unknown certificate", async function () {

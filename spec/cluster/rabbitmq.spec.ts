@@ -12,6 +12,7 @@ import {
 } from "../../src/cluster/adapter.js";
 import { Names } from "../../src/cluster/adapters/rabbitmq/names.js";
 import { adapter, type RabbitAdapter } from "../../src/cluster/adapters/rabbitmq.js";
+import { Authority } from "../support/authority.js";
 import { CuttableProxy } from "../support/cuttable-proxy.js";
 import { RABBIT_PASSWORD, type RabbitBroker, rabbitUrl, sharedRabbit } from "../support/rabbitmq-broker.js";
 import { silentLog } from "../support/silent-log.js";
@@ -513,6 +514,20 @@ describe("the cluster adapter over RabbitMQ", () => {
       const a = await start("a", receive, { url: broker.secureUrl, tls: { ca: broker.certPem } });
       await a.send("a", "k", Buffer.from("hello"));
       await until(() => heard.length > 0);
+    });
+
+    it("shows the broker its certificate", async function () {
+      if (!broker) this.skip();
+      const { heard, receive } = listener();
+      const trusted = { url: broker.secureUrl, tls: { ca: broker.certPem, ...broker.issue() } };
+      const a = await start("a", receive, trusted);
+      await a.send("a", "k", Buffer.from("hello"));
+      await until(() => heard.length > 0);
+      // Of both connections.
+      assert.deepEqual(await broker.shown(), ["CN=somebody", "CN=somebody"]);
+      const foreign = { ca: broker.certPem, ...new Authority("Another").issue() };
+      const b = make(prefix, { url: broker.secureUrl, tls: foreign, startTimeout: 300 });
+      await assert.rejects(b.start("b", nothing, ignore), /unknown ca/);
     });
 
     it("trusts no broker with an unknown certificate", async function () {

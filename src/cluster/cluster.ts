@@ -189,7 +189,8 @@ export class Cluster implements Nodes {
     } catch (error) {
       // Of several addresses of one host Node.js tells the code alone.
       const { message, code } = error as Error & { code?: string };
-      const sentence = `The broker of the cluster cannot be used (cluster.options): ${message || code}.`;
+      const reason = (message || String(code)).trim().replace(/\s+/g, " ");
+      const sentence = `The broker of the cluster cannot be used (cluster.options): ${reason}.`;
       throw new SetupError(sentence, { cause: error });
     }
   }
