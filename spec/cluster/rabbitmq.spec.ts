@@ -387,6 +387,63 @@ describe("the cluster adapter over RabbitMQ", () => {
       await a.send("a", "k", Buffer.alloc(0));
     });
 
+    /** An admin takes from under the nodes what they share. */
+    async function deleteShared(): Promise<void> {
+      const model = await connect(url);
+      const channel = await model.createChannel();
+      const { nodes: one, all, deadLetters } = new Names(prefix);
+      for (const exchange of [one, all, deadLetters]) await channel.deleteExchange(exchange);
+      await channel.deleteQueue(deadLetters);
+      await model.close();
+    }
+
+    /** Two nodes that hear each other, and have what they cannot read set aside. */
+    async function pair(state: OnState = ignore) {
+      const { heard, receive } = listener();
+      const refuse = async (message: ClusterMessage) => {
+        if (text(message) === "poison") throw new Error("poison");
+        await receive(message);
+      };
+      const a = await start("a", refuse, {}, state);
+      const b = await start("b", refuse, {}, state);
+      const hear = async () => {
+        heard.length = 0;
+        const sends = [a.send("b", "k", Buffer.from("to b")), b.send("a", "k", Buffer.from("to a"))];
+        await Promise.all([...sends, a.send("*", "k", Buffer.from("to all"))]);
+        await until(() => heard.length >= 3);
+        assert.deepEqual(heard.sort(), ["to a", "to all", "to b"]);
+        await a.send("b", "poison", Buffer.from("poison"));
+        await until(async () => (await a.deadLetters(10)).length > 0);
+      };
+      return { a, b, heard, hear };
+    }
+
+    it("makes anew on a new connection what somebody has deleted", async () => {
+      const states: string[] = [];
+      const { hear } = await pair((state) => states.push(state));
+      await deleteShared();
+      proxy.cut();
+      await until(() => states.filter((state) => state === "down").length === 2);
+      proxy.heal();
+      await until(() => states.filter((state) => state === "up").length === 4);
+      await hear();
+    });
+
+    it("makes anew what somebody deletes under it, though it sends nothing itself", async () => {
+      const { a, b, heard, hear } = await pair();
+      await deleteShared();
+      assert.deepEqual(await b.deadLetters(10), []);
+      const arrives = () =>
+        a.send("b", "k", Buffer.from("to b")).then(
+          () => true,
+          () => false,
+        );
+      // It notices within a heartbeat, which is a second here.
+      await until(arrives);
+      await until(() => heard.includes("to b"));
+      await hear();
+    });
+
     it("keeps the latest dead letters, not all, and shows each who looks all of them", async () => {
       const options = { maxDeadLetters: 5, attempts: 1 };
       const refuse = async (message: ClusterMessage) => {
