@@ -269,14 +269,22 @@ describe("the cluster adapter over Kafka", () => {
       assert.deepEqual(heard, ["fits"]);
     });
 
-    it("has compressed batches read by nodes that do not compress", async () => {
+    it("compresses what it sends, and reads what others have compressed or not", async () => {
       const { heard, receive } = listener();
-      const a = await start("a", nothing, { compression: "gzip" });
-      await start("b", receive);
-      const body = "x".repeat(10_000);
-      await a.send("b", "k", Buffer.from(body));
-      await until(() => heard.length > 0);
-      assert.deepEqual(heard, [body]);
+      const compressing = await start("a", receive, { compression: "gzip" });
+      const plain = await start("b", receive);
+      const body = "x".repeat(100_000);
+      await compressing.send("b", "k", Buffer.from(body));
+      await plain.send("a", "k", Buffer.from(body));
+      await until(() => heard.length === 2);
+      assert.deepEqual(heard, [body, body]);
+      if (!broker) return;
+      const names = new Names(prefix);
+      const [toB, toA] = await Promise.all(["b", "a"].map((node) => broker?.kept(names.mailbox(node))));
+      assert.deepEqual([toB?.length, toB?.[0].compression], [1, "gzip"]);
+      assert.deepEqual([toA?.length, toA?.[0].compression], [1, "none"]);
+      const [small, large] = [toB, toA].map((batches) => batches?.[0].size ?? 0);
+      assert.ok(large > body.length && small < body.length / 100, `${small} bytes, ${large} without`);
     });
 
     it("loses, doubles and reorders nothing when the broker is killed in the middle of traffic", async function () {

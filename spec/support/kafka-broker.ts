@@ -6,7 +6,7 @@ import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -27,6 +27,15 @@ export const KAFKA_PASSWORD = "Mercutio-1597";
 
 const JAVA = ["-Xmx512m", "-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
 const LOG = ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"];
+
+/** Messages that were sent together. */
+export interface Batch {
+  /** Bytes. */
+  size: number;
+  compression: (typeof CODECS)[number];
+}
+
+const CODECS = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
 
 export class KafkaBroker {
   /** The last that it said, for the message of a failure. */
@@ -53,6 +62,18 @@ export class KafkaBroker {
 
   get pid(): number | undefined {
     return this.#process?.pid;
+  }
+
+  /** What its disk has of a topic: the batches, as they are kept. */
+  async kept(topic: string): Promise<Batch[]> {
+    const log = await readFile(join(this.folder, "data", `${topic}-0`, "00000000000000000000.log"));
+    const batches: Batch[] = [];
+    // https://kafka.apache.org/documentation/#recordbatch
+    for (let at = 0; at < log.length; at += batches[batches.length - 1].size) {
+      const compression = log.readInt16BE(at + 21) & 0b111;
+      batches.push({ size: 12 + log.readInt32BE(at + 8), compression: CODECS[compression] });
+    }
+    return batches;
   }
 
   static async start(): Promise<KafkaBroker> {
