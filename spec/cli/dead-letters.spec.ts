@@ -163,7 +163,7 @@ for (const [name, adapterName, open] of [
       } finally {
         kit.proxy.heal();
       }
-      await server.says(/"the broker cannot be reached"[^]*"the broker can be reached"/);
+      await server.says(/"the broker cannot be reached"[\s\S]*"the broker can be reached"/);
       assert.deepEqual(await letters(), []);
     });
   });
