@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import { atMost } from "../at-most.js";
 import { SetupError } from "../config/setup-error.js";
 import type { Logger } from "../log.js";
@@ -33,6 +34,8 @@ const LEFT_AT_ONCE = 50;
 const LOOK_AGAIN = 300;
 /** How many times `deadAfter` it is remembered on which nodes an account was. */
 const MEMORY = 4;
+/** Messages delivered on behalf of other nodes that are remembered. */
+const MAX_DELIVERED = 50_000;
 
 export interface ClusterOptions {
   /** ms between signs of life where nothing else is sent. */
@@ -96,6 +99,8 @@ export class Cluster implements Nodes {
   readonly #underWay = new Set<number>();
   #isFenced = false;
   #directory!: Directory;
+  /** And those that they were given last: their nodes may have freed them before they knew. */
+  readonly #delivered = new LRUCache<number, true>({ max: MAX_DELIVERED });
   #homes!: Homes;
   #events!: ClusterEvents;
 
@@ -313,6 +318,10 @@ export class Cluster implements Nodes {
 
   /** What this node had to write by now is in the database. */
   flushedHere(): Promise<void> {
+  hasDelivered(messageId: number): boolean {
+    return this.#delivered.has(messageId);
+  }
+
     return this.parts.flushed();
   }
 
@@ -553,6 +562,7 @@ export class Cluster implements Nodes {
     this.#members.get(node)?.link.tell(this.#tale());
     this.#sent.lost(node);
     this.#questions.lost(node);
+    if (kept && outcome === "d") this.#delivered.set(kept.id, true);
     for (const stanza of stanzas) this.#events.lost(stanza, why === "lost" ? "gone" : "full");
   }
 

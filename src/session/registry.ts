@@ -30,6 +30,8 @@ export interface Nodes {
   /** Resolves when what the others had to write by now is in the database, or they do not say so soon. */
   flushed(): Promise<void>;
   /**
+  /** A session of this node was given the message, on another node's behalf. That one may not have heard of it, and free it. */
+  hasDelivered(messageId: number): boolean;
    * Resolves when what that node had sent here has arrived, and what it had to write is in the database; or it is gone. False,
    * after a moment, when it cannot be asked.
    */
@@ -69,6 +71,7 @@ export function alone(node: string): Nodes {
     written: async () => true,
     settled: async () => undefined,
     isUnsettled: false,
+    hasDelivered: () => false,
     forget: () => undefined,
     answered: () => false,
   };
