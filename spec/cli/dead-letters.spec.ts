@@ -1,15 +1,12 @@
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
 import type { ClusterStatus } from "../../src/admin/cluster-commands.js";
 import type { LetterSummary } from "../../src/admin/dead-letters.js";
-import type { ClusterAdapter } from "../../src/cluster/adapter.js";
+import type { AdapterModule, ClusterAdapter } from "../../src/cluster/adapter.js";
 import { adapter as kafka } from "../../src/cluster/adapters/kafka.js";
 import { adapter as rabbitmq } from "../../src/cluster/adapters/rabbitmq.js";
 import { encode, type Item } from "../../src/cluster/envelope.js";
-import { CuttableProxy } from "../support/cuttable-proxy.js";
+import { type CuttableBroker, cuttableBroker } from "../support/cuttable-broker.js";
 import { emptyDatabase } from "../support/databases.js";
-import { kafkaBrokers, sharedKafka } from "../support/kafka-broker.js";
-import { rabbitUrl, sharedRabbit } from "../support/rabbitmq-broker.js";
 import { silentLog } from "../support/silent-log.js";
 import { Place } from "./place.js";
 import { RawClient } from "./raw-client.js";
@@ -17,74 +14,41 @@ import type { SluiceProcess } from "./sluice-process.js";
 
 const SECRET = "meet me at the balcony";
 
-/** What a node is to be told of its broker, through a proxy, and an adapter past that. */
-interface Kit {
-  options: object;
-  adapter: ClusterAdapter;
-  proxy: CuttableProxy;
-}
-
-async function overRabbit(context: Mocha.Context, prefix: string): Promise<Kit> {
-  const url = await rabbitUrl(context);
-  const broker = await sharedRabbit();
-  if (!broker) context.skip();
-  const proxy = await CuttableProxy.open({ host: "127.0.0.1", port: broker.port });
-  return {
-    options: { url: broker.urlBehind(proxy.port), prefix, attempts: 2, retryDelay: 5 },
-    adapter: rabbitmq.create(rabbitmq.options.parse({ url, prefix }), silentLog),
-    proxy,
-  };
-}
-
-async function overKafka(context: Mocha.Context, prefix: string): Promise<Kit> {
-  const brokers = await kafkaBrokers(context);
-  const broker = await sharedKafka();
-  if (!broker) context.skip();
-  const { address, proxyPort } = broker.behindProxy;
-  const proxy = await CuttableProxy.open(
-    { host: "127.0.0.1", port: Number(address.split(":")[1]) },
-    proxyPort,
-  );
-  return {
-    options: { brokers: [`127.0.0.1:${proxy.port}`], prefix, attempts: 2, retryDelay: 5 },
-    adapter: kafka.create(kafka.options.parse({ brokers, prefix }), silentLog),
-    proxy,
-  };
-}
-
-for (const [name, adapterName, open] of [
-  ["RabbitMQ", "rabbitmq", overRabbit],
-  ["Kafka", "kafka", overKafka],
+for (const [name, module] of [
+  ["RabbitMQ", rabbitmq],
+  ["Kafka", kafka],
 ] as const) {
   describe(`sluice dead-letters, over ${name}`, function () {
     this.timeout(60_000);
     const place = new Place();
-    let kit: Kit;
+    let broker: CuttableBroker;
+    /** Another node, as far as the broker knows. */
+    let stranger: ClusterAdapter;
     let node: string;
     let server: SluiceProcess;
-    let started = false;
 
     before(async function () {
       const url = await emptyDatabase(this, "postgres");
-      kit = await open(this, `spec-${randomUUID().slice(0, 8)}`);
+      broker = await cuttableBroker(this, module.name as CuttableBroker["adapter"]);
+      const options = { ...broker.options, attempts: 2, retryDelay: 5 };
       // The node that is killed is not to be waited for long.
-      const cluster = { adapter: adapterName, options: kit.options, beat: "200ms", deadAfter: "1s" };
+      const cluster = { adapter: broker.adapter, options, beat: "200ms", deadAfter: "1s" };
       await place.configure({ storage: { client: "postgres", url }, cluster });
       server = await place.start();
       await place.addUser("juliet@localhost", "secret");
-      // Another node, as far as the broker knows.
-      await kit.adapter.start(
+      const direct = module.options.parse(broker.direct);
+      stranger = (module as AdapterModule).create(direct, silentLog);
+      await stranger.start(
         "stranger",
         async () => undefined,
         () => undefined,
       );
-      started = true;
       node = (JSON.parse(await told("cluster", "status", "--json")) as ClusterStatus).node;
     });
     after(async () => {
       await place.remove();
-      if (started) await kit.adapter.stop();
-      await kit?.proxy.close();
+      await stranger?.stop();
+      await broker?.proxy.close();
     });
 
     /** What a command says that succeeds. */
@@ -107,7 +71,7 @@ for (const [name, adapterName, open] of [
     /** The node is sent what it has to set aside. @returns it, as it is listed */
     async function deadLetter(body: Uint8Array): Promise<LetterSummary> {
       const before = (await letters()).map(({ id }) => id);
-      await kit.adapter.send(node, "poison", body);
+      await stranger.send(node, "poison", body);
       for (;;) {
         const letter = (await letters()).find(({ id }) => !before.includes(id));
         if (letter) return letter;
@@ -152,7 +116,7 @@ for (const [name, adapterName, open] of [
     });
 
     it("say at once that the broker is away, while it is", async () => {
-      kit.proxy.cut();
+      broker.proxy.cut();
       try {
         await server.says(/"the broker cannot be reached"/);
         for (const command of [["list"], ["show", "x"], ["replay", "x"], ["drop", "x"]]) {
@@ -161,7 +125,7 @@ for (const [name, adapterName, open] of [
           assert.ok(performance.now() - began < 5000);
         }
       } finally {
-        kit.proxy.heal();
+        broker.proxy.heal();
       }
       await server.says(/"the broker cannot be reached"[\s\S]*"the broker can be reached"/);
       assert.deepEqual(await letters(), []);

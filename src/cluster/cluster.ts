@@ -24,6 +24,8 @@ import { SharedRounds } from "./shared-rounds.js";
 const LANE = "";
 /** ms for another node to answer. */
 const ANSWER = 10_000;
+/** ms for another node to deal with much that it was told, before it is asked anew. */
+const DEALT_WITH = 60_000;
 /** ms for others to write what they have. */
 const FLUSHED = 2000;
 /** ms for a node to answer that it has dealt with all that it was told; then it is asked again. */
@@ -32,10 +34,10 @@ const SETTLE = 1000;
 const LEFT_AT_ONCE = 50;
 /** ms until it is looked again whether a node can be asked. */
 const LOOK_AGAIN = 300;
-/** How many times `deadAfter` it is remembered on which nodes an account was. */
-const MEMORY = 4;
 /** Messages delivered on behalf of other nodes that are remembered. */
 const MAX_DELIVERED = 50_000;
+/** How many times `deadAfter` it is remembered on which nodes an account was. */
+const MEMORY = 4;
 
 export interface ClusterOptions {
   /** ms between signs of life where nothing else is sent. */
@@ -97,10 +99,10 @@ export class Cluster implements Nodes {
   readonly #reception: Reception;
   /** Kept messages that sessions of this node are being given on behalf of other nodes. */
   readonly #underWay = new Set<number>();
-  #isFenced = false;
-  #directory!: Directory;
   /** And those that they were given last: their nodes may have freed them before they knew. */
   readonly #delivered = new LRUCache<number, true>({ max: MAX_DELIVERED });
+  #isFenced = false;
+  #directory!: Directory;
   #homes!: Homes;
   #events!: ClusterEvents;
 
@@ -112,6 +114,8 @@ export class Cluster implements Nodes {
         new Link(node, (bytes) => adapter.send(node, LANE, bytes, { durable: true }), parts.options.link, {
           state: (broken, why) => this.#linkState(node, broken, why),
           anew: (why, stanzas) => this.#anew(node, why, stanzas),
+          dealtWith: () => this.echo(node, DEALT_WITH),
+          stuck: (isStuck) => this.#linkStuck(node, isStuck),
         }),
       greet: ({ link }) => link.tell(this.#tale()),
       dropped: (node) => this.#dropped(node),
@@ -296,6 +300,12 @@ export class Cluster implements Nodes {
     return this.#members.get(node)?.detours(account) ?? true;
   }
 
+  refuses(node: string, account?: Account): boolean {
+    const peer = this.#members.get(node);
+    if (!peer) return false;
+    return account ? peer.refuses(account) : peer.link.overfull;
+  }
+
   stored(node: string, account: Account, asked: boolean): void {
     this.#members.get(node)?.stored(account, asked);
   }
@@ -308,6 +318,10 @@ export class Cluster implements Nodes {
     return this.#underWay.has(messageId);
   }
 
+  hasDelivered(messageId: number): boolean {
+    return this.#delivered.has(messageId);
+  }
+
   forget(account: Jid): void {
     this.#tellAll(["forget", account.bareText]);
   }
@@ -318,10 +332,6 @@ export class Cluster implements Nodes {
 
   /** What this node had to write by now is in the database. */
   flushedHere(): Promise<void> {
-  hasDelivered(messageId: number): boolean {
-    return this.#delivered.has(messageId);
-  }
-
     return this.parts.flushed();
   }
 
@@ -447,6 +457,14 @@ export class Cluster implements Nodes {
     else this.#members.get(node)?.tellStored();
   }
 
+  #linkStuck(node: NodeId, isStuck: boolean): void {
+    const { log } = this.parts;
+    if (isStuck)
+      log.warn({ node }, "another node does not get on with what it is told; messages for it wait");
+    else log.info({ node }, "another node gets on again");
+    if (!isStuck) this.#members.get(node)?.tellStored();
+  }
+
   #handle(item: Item, from: NodeId): void {
     switch (item[0]) {
       case "begin":
@@ -544,6 +562,7 @@ export class Cluster implements Nodes {
   /** For receipts of what this node was given. */
   became(origin: NodeId, number: number, outcome: Outcome, kept: Receipt["kept"]): void {
     if (kept) this.#underWay.delete(kept.id);
+    if (kept && outcome === "d") this.#delivered.set(kept.id, true);
     const peer = this.#members.get(origin);
     if (peer) peer.link.put(["receipt", number, outcome]);
     else if (kept && outcome === "d") this.parts.settle(kept);
@@ -562,7 +581,6 @@ export class Cluster implements Nodes {
     this.#members.get(node)?.link.tell(this.#tale());
     this.#sent.lost(node);
     this.#questions.lost(node);
-    if (kept && outcome === "d") this.#delivered.set(kept.id, true);
     for (const stanza of stanzas) this.#events.lost(stanza, why === "lost" ? "gone" : "full");
   }
 
