@@ -177,6 +177,13 @@ export class RabbitBroker {
     await this.#ctl("set_permissions", "--vhost", name, user, ".*", ".*", ".*");
   }
 
+  /** Loses all that is in a vhost, as a broker does whose disk was replaced. Those who are connected there are cut off. */
+  async emptyVhost(name: string, user: string): Promise<void> {
+    await this.#ctl("delete_vhost", name);
+    await this.#ctl("add_vhost", name);
+    await this.#ctl("set_permissions", "--vhost", name, user, ".*", ".*", ".*");
+  }
+
   /** Lets it believe that its memory is full, so that it takes no messages; or not any more. */
   async alarm(on: boolean): Promise<void> {
     await this.#ctl("set_vm_memory_high_watermark", on ? "0" : "0.9");
