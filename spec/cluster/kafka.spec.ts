@@ -257,6 +257,24 @@ describe("the cluster adapter over Kafka", () => {
       assert.deepEqual(reasons, ["7", "8", "9", "10", "11"]);
     });
 
+    it("makes anew what all nodes share and somebody has deleted", async () => {
+      const refuse = async () => {
+        throw new Error("poison");
+      };
+      const a = await start("a", refuse, { attempts: 1 });
+      const b = await start("b");
+      await a.send("a", "k", Buffer.from("before"));
+      await until(async () => (await b.deadLetters(10)).length > 0);
+      const { deadLetters, claims } = new Names(prefix);
+      await asAdmin((admin) => admin.deleteTopics({ topics: [deadLetters, claims] }));
+      assert.deepEqual(await b.deadLetters(10), []);
+      await a.send("a", "k", Buffer.from("after"));
+      await until(async () => (await b.deadLetters(10)).length > 0);
+      a.crash();
+      await b.adopt("a", nothing);
+      assert.deepEqual(await leftovers(prefix), [new Names(prefix).mailbox("b")]);
+    });
+
     it("refuses what is larger than a message may be, and goes on", async () => {
       const { heard, receive } = listener();
       const a = await start("a", receive, { maxMessageSize: MIN_MESSAGE_SIZE });
