@@ -131,6 +131,8 @@ async function stanzas(make: Make): Promise<Way> {
     anew: () => {
       throw new Error("the broker has lost something");
     },
+    dealtWith: async () => undefined,
+    stuck: () => undefined,
   });
   const way: Way = {
     heard: () => undefined,

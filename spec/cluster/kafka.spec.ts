@@ -9,6 +9,7 @@ import {
 } from "../../src/cluster/adapter.js";
 import { Names } from "../../src/cluster/adapters/kafka/names.js";
 import { adapter, type KafkaAdapter } from "../../src/cluster/adapters/kafka.js";
+import { Authority } from "../support/authority.js";
 import {
   KAFKA_PASSWORD,
   KAFKA_USER,
@@ -256,6 +257,24 @@ describe("the cluster adapter over Kafka", () => {
       assert.deepEqual(reasons, ["7", "8", "9", "10", "11"]);
     });
 
+    it("makes anew what all nodes share and somebody has deleted", async () => {
+      const refuse = async () => {
+        throw new Error("poison");
+      };
+      const a = await start("a", refuse, { attempts: 1 });
+      const b = await start("b");
+      await a.send("a", "k", Buffer.from("before"));
+      await until(async () => (await b.deadLetters(10)).length > 0);
+      const { deadLetters, claims } = new Names(prefix);
+      await asAdmin((admin) => admin.deleteTopics({ topics: [deadLetters, claims] }));
+      assert.deepEqual(await b.deadLetters(10), []);
+      await a.send("a", "k", Buffer.from("after"));
+      await until(async () => (await b.deadLetters(10)).length > 0);
+      a.crash();
+      await b.adopt("a", nothing);
+      assert.deepEqual(await leftovers(prefix), [new Names(prefix).mailbox("b")]);
+    });
+
     it("refuses what is larger than a message may be, and goes on", async () => {
       const { heard, receive } = listener();
       const a = await start("a", receive, { maxMessageSize: MIN_MESSAGE_SIZE });
@@ -268,14 +287,22 @@ describe("the cluster adapter over Kafka", () => {
       assert.deepEqual(heard, ["fits"]);
     });
 
-    it("has compressed batches read by nodes that do not compress", async () => {
+    it("compresses what it sends, and reads what others have compressed or not", async () => {
       const { heard, receive } = listener();
-      const a = await start("a", nothing, { compression: "gzip" });
-      await start("b", receive);
-      const body = "x".repeat(10_000);
-      await a.send("b", "k", Buffer.from(body));
-      await until(() => heard.length > 0);
-      assert.deepEqual(heard, [body]);
+      const compressing = await start("a", receive, { compression: "gzip" });
+      const plain = await start("b", receive);
+      const body = "x".repeat(100_000);
+      await compressing.send("b", "k", Buffer.from(body));
+      await plain.send("a", "k", Buffer.from(body));
+      await until(() => heard.length === 2);
+      assert.deepEqual(heard, [body, body]);
+      if (!broker) return;
+      const names = new Names(prefix);
+      const [toB, toA] = await Promise.all(["b", "a"].map((node) => broker?.kept(names.mailbox(node))));
+      assert.deepEqual([toB?.length, toB?.[0].compression], [1, "gzip"]);
+      assert.deepEqual([toA?.length, toA?.[0].compression], [1, "none"]);
+      const [small, large] = [toB, toA].map((batches) => batches?.[0].size ?? 0);
+      assert.ok(large > body.length && small < body.length / 100, `${small} bytes, ${large} without`);
     });
 
     it("loses, doubles and reorders nothing when the broker is killed in the middle of traffic", async function () {
@@ -346,6 +373,20 @@ describe("the cluster adapter over Kafka", () => {
         return /authentication/i.test(error.message);
       });
       assert.ok(!said.join("\n").includes(password));
+    });
+
+    it("shows a broker that asks for it its certificate", async function () {
+      if (!broker) this.skip();
+      const { address, certPem } = broker.mutual;
+      const { heard, receive } = listener();
+      const brokers = [address];
+      const a = await start("a", receive, { brokers, tls: { ca: certPem, ...broker.issue() } });
+      await a.send("a", "k", Buffer.from("hello"));
+      await until(() => heard.length > 0);
+      for (const identity of [{}, new Authority("Another").issue()]) {
+        const b = make(prefix, { brokers, tls: { ca: certPem, ...identity }, startTimeout: 300 });
+        await assert.rejects(b.start("b", nothing, ignore), /alert .*certificate/);
+      }
     });
 
     it("trusts no broker with an unknown certificate", async function () {

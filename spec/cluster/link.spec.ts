@@ -13,6 +13,7 @@ const romeo = Jid.parse("romeo@montague.example/orchard");
 class Line {
   readonly sent: { n: number; first: boolean; items: readonly Item[] }[] = [];
   readonly states: boolean[] = [];
+  readonly stuck: boolean[] = [];
   /** Why it began anew, and the stanzas that were to be said. */
   readonly anew: [why: string, ids: (string | undefined)[]][] = [];
   readonly #settle: { resolve: () => void; reject: (error: Error) => void }[] = [];
@@ -33,6 +34,8 @@ class Line {
       {
         state: (broken) => this.states.push(broken),
         anew: (why, stanzas) => this.anew.push([why, stanzas.map(({ id }) => id)]),
+        dealtWith: () => new Promise(() => undefined),
+        stuck: (isStuck) => this.stuck.push(isStuck),
       },
     );
   }
@@ -173,6 +176,21 @@ describe("A link between two nodes", () => {
     assert.ok(room);
     await line.refuse(0);
     await room;
+    assert.equal(line.link.room(), undefined);
+    line.link.close();
+  });
+
+  it("holds senders back while the node is behind with what the broker has taken, and gives up on one that stands still", async () => {
+    const line = new Line({ maxBehind: 2, patience: 5 });
+    for (const name of ["a", "b"]) line.link.put(gone(name));
+    const room = line.link.room();
+    assert.ok(room);
+    await line.has(1);
+    await line.confirm(0);
+    assert.deepEqual([line.link.idle, line.stuck, line.link.overfull], [true, [], false]);
+    await room;
+    assert.deepEqual([line.stuck, line.link.overfull], [[true], true]);
+    // Nobody waits for it any more.
     assert.equal(line.link.room(), undefined);
     line.link.close();
   });

@@ -12,6 +12,7 @@ import {
 } from "../../src/cluster/adapter.js";
 import { Names } from "../../src/cluster/adapters/rabbitmq/names.js";
 import { adapter, type RabbitAdapter } from "../../src/cluster/adapters/rabbitmq.js";
+import { Authority } from "../support/authority.js";
 import { CuttableProxy } from "../support/cuttable-proxy.js";
 import { RABBIT_PASSWORD, type RabbitBroker, rabbitUrl, sharedRabbit } from "../support/rabbitmq-broker.js";
 import { silentLog } from "../support/silent-log.js";
@@ -386,6 +387,63 @@ describe("the cluster adapter over RabbitMQ", () => {
       await a.send("a", "k", Buffer.alloc(0));
     });
 
+    /** An admin takes from under the nodes what they share. */
+    async function deleteShared(): Promise<void> {
+      const model = await connect(url);
+      const channel = await model.createChannel();
+      const { nodes: one, all, deadLetters } = new Names(prefix);
+      for (const exchange of [one, all, deadLetters]) await channel.deleteExchange(exchange);
+      await channel.deleteQueue(deadLetters);
+      await model.close();
+    }
+
+    /** Two nodes that hear each other, and have what they cannot read set aside. */
+    async function pair(state: OnState = ignore) {
+      const { heard, receive } = listener();
+      const refuse = async (message: ClusterMessage) => {
+        if (text(message) === "poison") throw new Error("poison");
+        await receive(message);
+      };
+      const a = await start("a", refuse, {}, state);
+      const b = await start("b", refuse, {}, state);
+      const hear = async () => {
+        heard.length = 0;
+        const sends = [a.send("b", "k", Buffer.from("to b")), b.send("a", "k", Buffer.from("to a"))];
+        await Promise.all([...sends, a.send("*", "k", Buffer.from("to all"))]);
+        await until(() => heard.length >= 3);
+        assert.deepEqual(heard.sort(), ["to a", "to all", "to b"]);
+        await a.send("b", "poison", Buffer.from("poison"));
+        await until(async () => (await a.deadLetters(10)).length > 0);
+      };
+      return { a, b, heard, hear };
+    }
+
+    it("makes anew on a new connection what somebody has deleted", async () => {
+      const states: string[] = [];
+      const { hear } = await pair((state) => states.push(state));
+      await deleteShared();
+      proxy.cut();
+      await until(() => states.filter((state) => state === "down").length === 2);
+      proxy.heal();
+      await until(() => states.filter((state) => state === "up").length === 4);
+      await hear();
+    });
+
+    it("makes anew what somebody deletes under it, though it sends nothing itself", async () => {
+      const { a, b, heard, hear } = await pair();
+      await deleteShared();
+      assert.deepEqual(await b.deadLetters(10), []);
+      const arrives = () =>
+        a.send("b", "k", Buffer.from("to b")).then(
+          () => true,
+          () => false,
+        );
+      // It notices within a heartbeat, which is a second here.
+      await until(arrives);
+      await until(() => heard.includes("to b"));
+      await hear();
+    });
+
     it("keeps the latest dead letters, not all, and shows each who looks all of them", async () => {
       const options = { maxDeadLetters: 5, attempts: 1 };
       const refuse = async (message: ClusterMessage) => {
@@ -468,12 +526,65 @@ describe("the cluster adapter over RabbitMQ", () => {
       await until(() => heard.length > 0);
     });
 
+    it("keeps to the vhost of its address, whatever that, the user and the password are", async function () {
+      if (!broker) this.skip();
+      const vhost = `Act 2/scene 1: 50 % é of ${prefix}`;
+      const [user, password] = [`Zoë@${prefix}`, "ünder the/balcony: 100 %"];
+      await broker.addVhost(vhost, user, password);
+      const { heard, receive } = listener();
+      const states: string[] = [];
+      const [path, name, secret] = [vhost, user, password].map(encodeURIComponent);
+      const options = { url: `amqp://${name}:${secret}@127.0.0.1:${proxy.port}/${path}` };
+      const a = await start("a", receive, options, (state) => states.push(state));
+      proxy.cut();
+      await until(() => states.at(-1) === "down");
+      proxy.heal();
+      await until(() => states.at(-1) === "up");
+      await a.send("a", "k", Buffer.from("hello"));
+      await until(() => heard.length > 0);
+      // Elsewhere nothing can have been made: the user may not even look there.
+      const names = new Names(prefix);
+      assert.deepEqual((await broker.queues(vhost)).sort(), [names.deadLetters, names.mailbox("a")]);
+      await assert.rejects(
+        make(prefix, { url: options.url.replace(path, "") }).start("b", nothing, ignore),
+        /no vhost "\/"/,
+      );
+    });
+
+    it("fails to start at once where there is no such vhost, and says what to do", async function () {
+      if (!broker) this.skip();
+      const a = make(prefix, { url: `${url}/stage%2Fleft` });
+      const began = Date.now();
+      await assert.rejects(a.start("a", nothing, ignore), (error: Error) => {
+        assert.match(error.message, /127\.0\.0\.1:\d+ has no vhost "stage\/left"/);
+        assert.match(error.message, /user sluice\b.*rabbitmqctl add_vhost.*rabbitmqctl set_permissions/);
+        assert.ok(!`${error.stack}${error.cause}`.includes(RABBIT_PASSWORD));
+        return true;
+      });
+      // Not after it has tried for as long as it waits for a broker.
+      assert.ok(Date.now() - began < 10_000);
+    });
+
     it("speaks TLS", async function () {
       if (!broker) this.skip();
       const { heard, receive } = listener();
       const a = await start("a", receive, { url: broker.secureUrl, tls: { ca: broker.certPem } });
       await a.send("a", "k", Buffer.from("hello"));
       await until(() => heard.length > 0);
+    });
+
+    it("shows the broker its certificate", async function () {
+      if (!broker) this.skip();
+      const { heard, receive } = listener();
+      const trusted = { url: broker.secureUrl, tls: { ca: broker.certPem, ...broker.issue() } };
+      const a = await start("a", receive, trusted);
+      await a.send("a", "k", Buffer.from("hello"));
+      await until(() => heard.length > 0);
+      // Of both connections.
+      assert.deepEqual(await broker.shown(), ["CN=somebody", "CN=somebody"]);
+      const foreign = { ca: broker.certPem, ...new Authority("Another").issue() };
+      const b = make(prefix, { url: broker.secureUrl, tls: foreign, startTimeout: 300 });
+      await assert.rejects(b.start("b", nothing, ignore), /unknown ca/);
     });
 
     it("trusts no broker with an unknown certificate", async function () {

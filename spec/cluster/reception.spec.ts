@@ -24,6 +24,8 @@ describe("What another node says", () => {
     const link = new Link("there", () => new Promise(() => undefined), LINK_DEFAULTS, {
       state: () => undefined,
       anew: () => undefined,
+      dealtWith: async () => undefined,
+      stuck: () => undefined,
     });
     link.put = (item) => void said.push(item);
     const peer = new Peer("there", link, async () => undefined);

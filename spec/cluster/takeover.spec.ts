@@ -239,6 +239,28 @@ for (const database of ["postgres", "mysql"] as const)
       for (const { server } of cluster.nodes) assert.equal(server.cluster?.alive.length, 3);
     });
 
+    it("delivers once what was under way when the broker was lost, though its sender hears late of that", async () => {
+      const romeo = await login("romeo", 0);
+      const juliet = await login("juliet", 1);
+      await cluster.settled();
+      bus.lose(new Error("unplugged"));
+      // The first waits for the broker, the others are in the store.
+      for (let i = 0; i < 5; i++) {
+        romeo.write(chat(addressOf("juliet"), `m${i}`));
+        await romeo.ping();
+      }
+      let letGo: () => void = () => undefined;
+      adapters[1].held = new Promise((resolve) => {
+        letGo = resolve;
+      });
+      bus.restore();
+      for (let i = 0; i < 5; i++) assert.equal((await juliet.named("message")).attrs.id, `m${i}`);
+      letGo();
+      adapters[1].held = undefined;
+      romeo.write(chat(addressOf("juliet"), "last"));
+      assert.equal((await juliet.named("message")).attrs.id, "last");
+    });
+
     it("lets no node join that was taken for dead while it waited for its broker, and tells it", async () => {
       const late = new MemoryAdapter(bus);
       const start = late.start.bind(late);

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -114,6 +115,20 @@ export class ServerProcess implements Place {
     child?.kill("SIGSTOP");
     await new Promise((resolve) => setTimeout(resolve, ms));
     child?.kill("SIGCONT");
+  }
+
+  signal(name: "SIGSTOP" | "SIGCONT"): void {
+    this.#child?.kill(name);
+  }
+
+  /** Bytes of the machine's memory that it has; undefined where the system does not say. */
+  get memory(): number | undefined {
+    try {
+      const status = readFileSync(`/proc/${this.#child?.pid}/status`, "utf8");
+      return 1024 * Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]);
+    } catch {
+      return undefined;
+    }
   }
 
   async remove(): Promise<void> {

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Place } from "../cli/place.js";
 import { RawClient } from "../cli/raw-client.js";
 import type { SluiceProcess } from "../cli/sluice-process.js";
 import { emptyDatabase } from "../support/databases.js";
+import { rabbitUrl, sharedRabbit } from "../support/rabbitmq-broker.js";
 
 describe("Workers", () => {
   let place: Place;
@@ -67,6 +69,27 @@ describe("Workers", () => {
       const { code, stderr } = await place.run(["user", "delete", `${name}@localhost`]);
       assert.equal(code, 0, stderr);
     }
+  });
+
+  it("may talk through RabbitMQ, as nodes of a larger cluster do", async function () {
+    const prefix = `spec-${randomUUID().slice(0, 8)}`;
+    const cluster = { workers: 2, adapter: "rabbitmq", options: { url: await rabbitUrl(this), prefix } };
+    await place.configure(options({ cluster }));
+    const server = await place.start();
+    const port = await server.port();
+    for (const name of ["benvolio", "mercutio"]) await place.addUser(`${name}@localhost`, "secret");
+    const benvolio = await RawClient.online(port, { name: "benvolio", resource: "street" });
+    const mercutio = await RawClient.online(port, { name: "mercutio", resource: "square" });
+    const workers = [await workerOf(server, "street"), await workerOf(server, "square")];
+    assert.deepEqual(workers.sort(), [1, 2]);
+    benvolio.write("<message to='mercutio@localhost' type='chat'><body>part, fools</body></message>");
+    await mercutio.receives(/part, fools/);
+    mercutio.write("<message to='benvolio@localhost/street' type='chat'><body>by my heel</body></message>");
+    await benvolio.receives(/by my heel/);
+    const broker = await sharedRabbit();
+    const mailboxes = (await broker?.queues())?.filter((name) => name.startsWith(`${prefix}.mailbox.`));
+    if (mailboxes) assert.equal(mailboxes.length, 2);
+    for (const client of [benvolio, mercutio]) client.drop();
   });
 
   it("give all requests of a BOSH session to one of them, over whichever connection they come", async () => {

@@ -5,6 +5,8 @@ export class CutOffAdapter implements ClusterAdapter {
   isCutOff = false;
   /** Of what is sent from now on, so much is confirmed and never arrives. */
   toLose = 0;
+  /** What is sent from now on waits for it. */
+  held: Promise<void> | undefined;
   /** Nothing is adopted by this node. */
   adoptsNever = false;
   /** It has begun to. */
@@ -16,11 +18,12 @@ export class CutOffAdapter implements ClusterAdapter {
     return this.real.start(self, (message) => (this.isCutOff ? this.#never() : receive(message)), state);
   }
 
-  send(to: NodeId | "*", key: string, body: Uint8Array): Promise<void> {
+  async send(to: NodeId | "*", key: string, body: Uint8Array): Promise<void> {
     if (this.isCutOff) return this.#never();
+    await this.held;
     if (this.toLose > 0) {
       this.toLose -= 1;
-      return Promise.resolve();
+      return undefined;
     }
     return this.real.send(to, key, body);
   }

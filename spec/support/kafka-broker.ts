@@ -6,12 +6,13 @@ import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { makeSelfSigned } from "../../src/transport/self-signed.js";
+import { Authority, type Identity } from "./authority.js";
 
 const run = promisify(execFile);
 
@@ -27,6 +28,15 @@ export const KAFKA_PASSWORD = "Mercutio-1597";
 const JAVA = ["-Xmx512m", "-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
 const LOG = ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"];
 
+/** Messages that were sent together. */
+export interface Batch {
+  /** Bytes. */
+  size: number;
+  compression: (typeof CODECS)[number];
+}
+
+const CODECS = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
+
 export class KafkaBroker {
   /** The last that it said, for the message of a failure. */
   #said = "";
@@ -40,17 +50,39 @@ export class KafkaBroker {
     readonly behindProxy: { address: string; proxyPort: number },
     /** Where it listens for those who speak TLS and log in. */
     readonly secure: { address: string; certPem: string },
+    /** Where it listens for those who speak TLS and show a certificate of its authority. */
+    readonly mutual: { address: string; certPem: string },
+    private readonly authority: Authority,
   ) {}
+
+  /** A certificate that it takes. */
+  issue(): Identity {
+    return this.authority.issue();
+  }
 
   get pid(): number | undefined {
     return this.#process?.pid;
   }
 
+  /** What its disk has of a topic: the batches, as they are kept. */
+  async kept(topic: string): Promise<Batch[]> {
+    const log = await readFile(join(this.folder, "data", `${topic}-0`, "00000000000000000000.log"));
+    const batches: Batch[] = [];
+    // https://kafka.apache.org/documentation/#recordbatch
+    for (let at = 0; at < log.length; at += batches[batches.length - 1].size) {
+      const compression = log.readInt16BE(at + 21) & 0b111;
+      batches.push({ size: 12 + log.readInt32BE(at + 8), compression: CODECS[compression] });
+    }
+    return batches;
+  }
+
   static async start(): Promise<KafkaBroker> {
     const folder = await mkdtemp(join(tmpdir(), "sluice-kafka-"));
-    const [port, behind, proxyPort, secure, controller] = await freePorts(5);
+    const [port, behind, proxyPort, secure, mutual, controller] = await freePorts(6);
     const { certPem, keyPem } = makeSelfSigned("127.0.0.1");
     await writeFile(join(folder, "server.pem"), keyPem + certPem);
+    const authority = new Authority("Those who may come to the broker");
+    await writeFile(join(folder, "authority.pem"), authority.certificate);
     const properties = {
       "process.roles": "broker,controller",
       "node.id": 1,
@@ -60,6 +92,7 @@ export class KafkaBroker {
         `DIRECT://127.0.0.1:${port}`,
         `PROXIED://127.0.0.1:${behind}`,
         `SECURE://127.0.0.1:${secure}`,
+        `MUTUAL://127.0.0.1:${mutual}`,
         `CONTROLLER://127.0.0.1:${controller}`,
       ],
       // Who came through the proxy is sent back there.
@@ -67,13 +100,20 @@ export class KafkaBroker {
         `DIRECT://127.0.0.1:${port}`,
         `PROXIED://127.0.0.1:${proxyPort}`,
         `SECURE://127.0.0.1:${secure}`,
+        `MUTUAL://127.0.0.1:${mutual}`,
       ],
       "listener.security.protocol.map": [
         "DIRECT:PLAINTEXT",
         "PROXIED:PLAINTEXT",
         "CONTROLLER:PLAINTEXT",
         "SECURE:SASL_SSL",
+        "MUTUAL:SSL",
       ],
+      "listener.name.mutual.ssl.keystore.type": "PEM",
+      "listener.name.mutual.ssl.keystore.location": join(folder, "server.pem"),
+      "listener.name.mutual.ssl.truststore.type": "PEM",
+      "listener.name.mutual.ssl.truststore.location": join(folder, "authority.pem"),
+      "listener.name.mutual.ssl.client.auth": "required",
       "listener.name.secure.ssl.keystore.type": "PEM",
       "listener.name.secure.ssl.keystore.location": join(folder, "server.pem"),
       "listener.name.secure.sasl.enabled.mechanisms": ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"],
@@ -112,10 +152,14 @@ export class KafkaBroker {
     const format = ["format", "-t", cluster, "-c", config, ...users];
     await run("java", [...JAVA, ...LOG, "-cp", `${LIBS}/*`, "kafka.tools.StorageTool", ...format]);
     const behindProxy = { address: `127.0.0.1:${behind}`, proxyPort };
-    const broker = new KafkaBroker(folder, `127.0.0.1:${port}`, behindProxy, {
-      address: `127.0.0.1:${secure}`,
-      certPem,
-    });
+    const broker = new KafkaBroker(
+      folder,
+      `127.0.0.1:${port}`,
+      behindProxy,
+      { address: `127.0.0.1:${secure}`, certPem },
+      { address: `127.0.0.1:${mutual}`, certPem },
+      authority,
+    );
     // Whatever ends the run, the broker does not stay behind.
     process.once("exit", () => broker.#process?.kill("SIGKILL"));
     await broker.restart();

@@ -13,6 +13,7 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { promisify } from "node:util";
 import { makeSelfSigned } from "../../src/transport/self-signed.js";
+import { Authority, type Identity } from "./authority.js";
 
 const run = promisify(execFile);
 
@@ -43,6 +44,8 @@ export class RabbitBroker {
     private readonly ports: Ports,
     /** PEM text of the certificate that it shows to those who speak TLS. */
     readonly certPem: string,
+    /** Over TLS it lets nobody in with a certificate of another; without one, anybody. */
+    private readonly authority: Authority,
   ) {}
 
   get pid(): number | undefined {
@@ -68,20 +71,28 @@ export class RabbitBroker {
     return `amqp://${RABBIT_USER}:${RABBIT_PASSWORD}@127.0.0.1:${port}`;
   }
 
+  /** A certificate that it takes. */
+  issue(): Identity {
+    return this.authority.issue();
+  }
+
   static async start(): Promise<RabbitBroker> {
     const folder = await mkdtemp(join(tmpdir(), "sluice-rabbitmq-"));
     const [amqp, amqps, distribution, epmd] = await freePorts(4);
     const { certPem, keyPem } = makeSelfSigned("127.0.0.1");
+    const authority = new Authority("Those who may come to the broker");
+    await writeFile(join(folder, "authority.pem"), authority.certificate);
     await writeFile(join(folder, "cert.pem"), certPem);
     await writeFile(join(folder, "key.pem"), keyPem, { mode: 0o600 });
     await writeFile(join(folder, "plugins"), "[].\n");
     const settings = {
       "listeners.tcp.1": `127.0.0.1:${amqp}`,
       "listeners.ssl.1": `127.0.0.1:${amqps}`,
-      "ssl_options.cacertfile": join(folder, "cert.pem"),
+      "ssl_options.cacertfile": join(folder, "authority.pem"),
       "ssl_options.certfile": join(folder, "cert.pem"),
       "ssl_options.keyfile": join(folder, "key.pem"),
-      "ssl_options.verify": "verify_none",
+      "ssl_options.verify": "verify_peer",
+      "ssl_options.fail_if_no_peer_cert": "false",
       default_user: RABBIT_USER,
       default_pass: RABBIT_PASSWORD,
       // A machine with little left is none of the specs' business.
@@ -90,7 +101,7 @@ export class RabbitBroker {
     };
     const lines = Object.entries(settings).map(([name, value]) => `${name} = ${value}\n`);
     await writeFile(join(folder, "rabbitmq.conf"), lines.join(""));
-    const broker = new RabbitBroker(folder, { amqp, amqps, distribution, epmd }, certPem);
+    const broker = new RabbitBroker(folder, { amqp, amqps, distribution, epmd }, certPem, authority);
     // Whatever ends the run, the broker does not stay behind.
     process.once("exit", () => {
       broker.#process?.kill("SIGKILL");
@@ -140,9 +151,37 @@ export class RabbitBroker {
   }
 
   /** The names of all its queues. */
-  async queues(): Promise<string[]> {
-    const { stdout } = await this.#ctl("list_queues", "--quiet", "--no-table-headers", "name");
+  async queues(vhost = "/"): Promise<string[]> {
+    const { stdout } = await this.#ctl(
+      "list_queues",
+      ...["--vhost", vhost, "--quiet", "--no-table-headers"],
+      "name",
+    );
     return stdout.split("\n").filter((line) => line !== "");
+  }
+
+  /** Whom the certificates of those name who are connected over TLS and have shown one. */
+  async shown(): Promise<string[]> {
+    const { stdout } = await this.#ctl(
+      "list_connections",
+      "--quiet",
+      "--no-table-headers",
+      "peer_cert_subject",
+    );
+    return stdout.split("\n").filter((line) => line !== "");
+  }
+
+  /** Makes a vhost, and a user who may do everything there and nothing elsewhere. */
+  async addVhost(name: string, user: string, password: string): Promise<void> {
+    await Promise.all([this.#ctl("add_vhost", name), this.#ctl("add_user", user, password)]);
+    await this.#ctl("set_permissions", "--vhost", name, user, ".*", ".*", ".*");
+  }
+
+  /** Loses all that is in a vhost, as a broker does whose disk was replaced. Those who are connected there are cut off. */
+  async emptyVhost(name: string, user: string): Promise<void> {
+    await this.#ctl("delete_vhost", name);
+    await this.#ctl("add_vhost", name);
+    await this.#ctl("set_permissions", "--vhost", name, user, ".*", ".*", ".*");
   }
 
   /** Lets it believe that its memory is full, so that it takes no messages; or not any more. */

@@ -36,19 +36,28 @@ export interface LetterShown extends LetterSummary {
 export function deadLetterCommands(cluster: Cluster | undefined): Commands {
   return {
     "dead-letters list": async ({ limit }): Promise<LetterSummary[]> => {
-      const letters = await clusterOf(cluster).deadLetters(Number(limit));
+      const letters = await reachable(cluster).deadLetters(Number(limit));
       return letters.map(summaryOf);
     },
     "dead-letters show": async (request): Promise<LetterShown> => {
-      const letter = await find(clusterOf(cluster), request);
+      const letter = await find(reachable(cluster), request);
       const body = request.body === true ? { body: Buffer.from(letter.body).toString() } : {};
       return { ...summaryOf(letter), ...body };
     },
-    "dead-letters replay": (request) => replay(clusterOf(cluster), request),
+    "dead-letters replay": (request) => replay(reachable(cluster), request),
     "dead-letters drop": async ({ id }) => {
-      if (!(await clusterOf(cluster).dropDeadLetter(String(id)))) throw noSuchLetter(id);
+      if (!(await reachable(cluster).dropDeadLetter(String(id)))) throw noSuchLetter(id);
     },
   };
+}
+
+/** @throws AdminError also while the broker is away, which keeps them: an admin is not to wait for it. */
+function reachable(cluster: Cluster | undefined): Cluster {
+  const own = clusterOf(cluster);
+  if (!own.isCutOff) return own;
+  throw new AdminError(
+    "The broker cannot be reached, and it keeps the dead letters. Try again when it is back.",
+  );
 }
 
 async function replay(cluster: Cluster, request: ControlRequest): Promise<void> {

@@ -31,10 +31,19 @@ export class Backlog {
   #size = 0;
   #tale: Iterator<Item> | undefined;
 
-  constructor(private readonly options: BacklogOptions) {}
+  /** @param added is told of items, and their characters */
+  constructor(
+    private readonly options: BacklogOptions,
+    private readonly added: (items: number, size: number) => void,
+  ) {}
 
   get length(): number {
     return this.#queue.length;
+  }
+
+  /** Characters. */
+  get size(): number {
+    return this.#size;
   }
 
   get hasRoom(): boolean {
@@ -62,6 +71,7 @@ export class Backlog {
       (last.item as Extract<Item, ["stanza", ...unknown[]]>)[4].push(targetOf(stanza, full));
       last.size += full.text.length;
       this.#size += full.text.length;
+      this.added(0, full.text.length);
       return;
     }
     const item = stanzaItem(stanza, full, number, kept);
@@ -127,5 +137,6 @@ export class Backlog {
   #add(queued: Queued): void {
     this.#queue.push(queued);
     this.#size += queued.size;
+    this.added(1, queued.size);
   }
 }

@@ -1,4 +1,6 @@
+import { LRUCache } from "lru-cache";
 import { atMost } from "../at-most.js";
+import { SetupError } from "../config/setup-error.js";
 import type { Logger } from "../log.js";
 import type { Nodes, Registry } from "../session/registry.js";
 import type { Receipt, Resource } from "../session/session.js";
@@ -23,6 +25,8 @@ import { SharedRounds } from "./shared-rounds.js";
 const LANE = "";
 /** ms for another node to answer. */
 const ANSWER = 10_000;
+/** ms for another node to deal with much that it was told, before it is asked anew. */
+const DEALT_WITH = 60_000;
 /** ms for others to write what they have. */
 const FLUSHED = 2000;
 /** ms for a node to answer that it has dealt with all that it was told; then it is asked again. */
@@ -31,6 +35,8 @@ const SETTLE = 1000;
 const LEFT_AT_ONCE = 50;
 /** ms until it is looked again whether a node can be asked. */
 const LOOK_AGAIN = 300;
+/** Messages delivered on behalf of other nodes that are remembered. */
+const MAX_DELIVERED = 50_000;
 /** How many times `deadAfter` it is remembered on which nodes an account was. */
 const MEMORY = 4;
 
@@ -94,6 +100,8 @@ export class Cluster implements Nodes {
   readonly #reception: Reception;
   /** Kept messages that sessions of this node are being given on behalf of other nodes. */
   readonly #underWay = new Set<number>();
+  /** And those that they were given last: their nodes may have freed them before they knew. */
+  readonly #delivered = new LRUCache<number, true>({ max: MAX_DELIVERED });
   #isFenced = false;
   #directory!: Directory;
   #homes!: Homes;
@@ -107,6 +115,8 @@ export class Cluster implements Nodes {
         new Link(node, (bytes) => adapter.send(node, LANE, bytes, { durable: true }), parts.options.link, {
           state: (broken, why) => this.#linkState(node, broken, why),
           anew: (why, stanzas) => this.#anew(node, why, stanzas),
+          dealtWith: () => this.echo(node, DEALT_WITH),
+          stuck: (isStuck) => this.#linkStuck(node, isStuck),
         }),
       greet: ({ link }) => link.tell(this.#tale()),
       dropped: (node) => this.#dropped(node),
@@ -168,18 +178,31 @@ export class Cluster implements Nodes {
     this.#events = events;
     this.#directory = new Directory(this.self, events.registry, (item) => this.#tellAll(item));
     this.#homes = new Homes(events.registry, MEMORY * this.parts.options.deadAfter);
-    await this.parts.adapter.start(
-      this.self,
-      (message) => this.#reception.receive(message),
-      (state, why) => {
-        // What others said meanwhile is still to come.
-        if (state === "up") this.#homes.forget();
-        this.#members.adapterState(state, why);
-      },
-    );
+    await this.#startAdapter();
     await this.#members.start();
     // What nodes held that are gone, and no heir has freed: they died with all others, or wrote it after their end.
     if (await this.#freeOrphans()) this.#tellAll(["look"]);
+  }
+
+  /** @throws SetupError: a broker that is not there, or does not let this node in, is for the admin */
+  async #startAdapter(): Promise<void> {
+    try {
+      await this.parts.adapter.start(
+        this.self,
+        (message) => this.#reception.receive(message),
+        (state, why) => {
+          // What others said meanwhile is still to come.
+          if (state === "up") this.#homes.forget();
+          this.#members.adapterState(state, why);
+        },
+      );
+    } catch (error) {
+      // Of several addresses of one host Node.js tells the code alone.
+      const { message, code } = error as Error & { code?: string };
+      const reason = (message || String(code)).trim().replace(/\s+/g, " ");
+      const sentence = `The broker of the cluster cannot be used (cluster.options): ${reason}.`;
+      throw new SetupError(sentence, { cause: error });
+    }
   }
 
   /** @returns whether there were any messages that nobody alive held. */
@@ -278,6 +301,12 @@ export class Cluster implements Nodes {
     return this.#members.get(node)?.detours(account) ?? true;
   }
 
+  refuses(node: string, account?: Account): boolean {
+    const peer = this.#members.get(node);
+    if (!peer) return false;
+    return account ? peer.refuses(account) : peer.link.overfull;
+  }
+
   stored(node: string, account: Account, asked: boolean): void {
     this.#members.get(node)?.stored(account, asked);
   }
@@ -288,6 +317,10 @@ export class Cluster implements Nodes {
 
   isUnderWay(messageId: number): boolean {
     return this.#underWay.has(messageId);
+  }
+
+  hasDelivered(messageId: number): boolean {
+    return this.#delivered.has(messageId);
   }
 
   forget(account: Jid): void {
@@ -425,6 +458,14 @@ export class Cluster implements Nodes {
     else this.#members.get(node)?.tellStored();
   }
 
+  #linkStuck(node: NodeId, isStuck: boolean): void {
+    const { log } = this.parts;
+    if (isStuck)
+      log.warn({ node }, "another node does not get on with what it is told; messages for it wait");
+    else log.info({ node }, "another node gets on again");
+    if (!isStuck) this.#members.get(node)?.tellStored();
+  }
+
   #handle(item: Item, from: NodeId): void {
     switch (item[0]) {
       case "begin":
@@ -529,6 +570,7 @@ export class Cluster implements Nodes {
   /** For receipts of what this node was given. */
   became(origin: NodeId, number: number, outcome: Outcome, kept: Receipt["kept"]): void {
     if (kept) this.#underWay.delete(kept.id);
+    if (kept && outcome === "d") this.#delivered.set(kept.id, true);
     const peer = this.#members.get(origin);
     if (peer) peer.link.put(["receipt", number, outcome]);
     else if (kept && outcome === "d") this.parts.settle(kept);

@@ -3,8 +3,9 @@ import type { Stanza } from "../xmpp/stanza.js";
 import type { NodeId } from "./adapter.js";
 import { Backlog, type BacklogOptions } from "./backlog.js";
 import { encode, type Item } from "./envelope.js";
+import { Pace, type PaceOptions } from "./pace.js";
 
-export interface LinkOptions extends BacklogOptions {
+export interface LinkOptions extends BacklogOptions, PaceOptions {
   /** Batches sent and not confirmed. What comes meanwhile makes the next ones larger. */
   window: number;
   /** ms before the first retry; doubled each time. */
@@ -16,6 +17,9 @@ export interface LinkOptions extends BacklogOptions {
 export const LINK_DEFAULTS: LinkOptions = {
   maxQueued: 20_000,
   maxQueuedSize: 32 * 1024 ** 2,
+  maxBehind: 20_000,
+  maxBehindSize: 32 * 1024 ** 2,
+  patience: 3000,
   window: 16,
   batch: 500,
   batchSize: 256 * 1024,
@@ -31,6 +35,10 @@ export interface LinkEvents {
    * @param stanzas those of which nobody has a receipt
    */
   anew(why: "lost" | "full", stanzas: Stanza[]): void;
+  /** Asks the node, with an item of its own. Resolves when it has dealt with all that was put in before. */
+  dealtWith(): Promise<unknown>;
+  /** The node has far more to deal with than it should, and does not get on; or does again. */
+  stuck(isStuck: boolean): void;
 }
 
 /** A batch on its way. */
@@ -47,6 +55,7 @@ interface Sent {
  */
 export class Link {
   readonly #backlog: Backlog;
+  readonly #pace: Pace;
   #sent: Sent[] = [];
   #number = 0;
   /** The next batch says that what is missing before it will not come. */
@@ -70,7 +79,13 @@ export class Link {
     private readonly options: LinkOptions,
     private readonly events: LinkEvents,
   ) {
-    this.#backlog = new Backlog(options);
+    this.#backlog = new Backlog(options, (items, size) => this.#pace.add(items, size));
+    this.#pace = new Pace(options, {
+      // A question that finds no place would end all that waits.
+      ask: () => (this.#backlog.isOverfull ? Promise.reject(new Error("full")) : events.dealtWith()),
+      stuck: (isStuck) => events.stuck(isStuck),
+      free: () => this.#letGoOn(),
+    });
   }
 
   /** The last attempt to send failed. */
@@ -90,16 +105,25 @@ export class Link {
 
   /** No stanza may be added. */
   get overfull(): boolean {
-    return this.#backlog.isOverfull;
+    return this.#backlog.isOverfull || this.stuck;
+  }
+
+  /** The node takes what it is told, and does not deal with it. */
+  get stuck(): boolean {
+    return this.#pace.isStuck;
   }
 
   /**
-   * Undefined while there is room, and while the way is not clear: messages that are kept take another one then. Otherwise resolves
-   * when there is.
+   * Undefined while there is room, and while the way is not clear or leads nowhere: messages that are kept take another one then.
+   * Otherwise resolves when it is so.
    */
   room(): Promise<void> | undefined {
-    if (this.broken || this.#backlog.hasRoom) return undefined;
+    if (this.broken || this.stuck || this.#hasRoom) return undefined;
     return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  get #hasRoom(): boolean {
+    return this.#backlog.hasRoom && this.#pace.hasRoom;
   }
 
   /** @param size characters, roughly */
@@ -146,13 +170,16 @@ export class Link {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#retry);
+    this.#pace.close();
     this.#backlog.clear();
     this.#sent = [];
     this.#letGoOn();
   }
 
   #beginAnew(why: "lost" | "full"): void {
+    const { length, size } = this.#backlog;
     const stanzas = this.#backlog.clear();
+    this.#pace.forget(length, size);
     this.#restarted = true;
     this.events.anew(why, stanzas);
   }
@@ -176,7 +203,7 @@ export class Link {
       this.#sent.push(batch);
       this.#transmit(batch);
     }
-    if (this.#backlog.hasRoom) this.#letGoOn();
+    if (this.#hasRoom) this.#letGoOn();
   }
 
   #take(): Sent {
@@ -213,6 +240,7 @@ export class Link {
   #failed(why: unknown): void {
     this.#probe = undefined;
     if (this.#failures === 0) {
+      this.#pace.pause();
       this.events.state(true, why);
       this.#letGoOn();
     }
@@ -255,6 +283,7 @@ export class Link {
     this.#probe = undefined;
     while (this.#sent[0]?.confirmed) this.#sent.shift();
     this.#failures = 0;
+    this.#pace.resume();
     this.events.state(false);
     for (const batch of this.#sent) this.#transmit(batch);
     this.#flush();

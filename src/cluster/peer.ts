@@ -11,6 +11,9 @@ interface Detour {
   count: number;
 }
 
+/** Messages for one account that may go into the store while their node cannot be told of them. */
+const MAX_DETOURED = 20_000;
+
 /** One other node, as this one sees it. */
 export class Peer {
   /** ms since 1970 */
@@ -40,6 +43,15 @@ export class Peer {
     return this.link.broken || this.link.overfull || this.#detours.has(account.id);
   }
 
+  /** Too much is in the store for the account, and the node cannot be told. */
+  refuses(account: Account): boolean {
+    return !this.#listens && (this.#detours.get(account.id)?.count ?? 0) >= MAX_DETOURED;
+  }
+
+  get #listens(): boolean {
+    return !this.link.broken && !this.link.stuck;
+  }
+
   /** As many accounts as have messages on the way are remembered: no more than the node has sessions of. */
   stored(account: Account, asked: boolean): void {
     const detour = this.#detours.get(account.id) ?? { account, asked: 0, count: 0 };
@@ -51,7 +63,7 @@ export class Peer {
 
   /** Tells of what is in the store by now, if the node can be told. */
   tellStored(): void {
-    if (this.link.broken) return;
+    if (!this.#listens) return;
     this.#telling ??= this.#tell().finally(() => {
       this.#telling = undefined;
     });
@@ -61,7 +73,7 @@ export class Peer {
     while (this.#detours.size > 0) {
       const before = [...this.#detours.values()].map((detour) => ({ detour, ...detour }));
       await this.flushed();
-      if (this.link.broken) return;
+      if (!this.#listens) return;
       for (const { detour, account, asked, count } of before) {
         this.link.put(["stored", account.jid.text, asked]);
         detour.asked -= asked;

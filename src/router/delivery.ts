@@ -133,6 +133,7 @@ export class Delivery {
       return this.#follow(draining, message, targets, account, archives);
     }
     if (!account || account.id === 0 || !isKept(message)) {
+      if (isSaid(message)) this.#refuse(targets);
       // It waits for nobody; its sender's archive may want it.
       if (archives) this.log.archive(message, archives, message.ticket);
       const receipt = this.#unkept(message, targets);
@@ -141,6 +142,7 @@ export class Delivery {
     }
     // A session that does not acknowledge is not given more than it may have under way; the rest waits in the store.
     const full = targets.find((target) => this.#mustWait(target, account));
+    if (full) this.#refuse(targets, account);
     const entry = this.#append(account, message, full ? undefined : this.registry.node, archives);
     const shown = this.archiving.named(message, entry);
     if (full) {
@@ -306,6 +308,16 @@ export class Delivery {
     return target.session
       ? target.session.saturated || nodes.isUnsettled
       : nodes.detours(target.node, account);
+  }
+
+  /**
+   * @param account for which it would be kept
+   * @throws StanzaError where all who should have it are on nodes that take no more for the moment
+   */
+  #refuse(targets: readonly Resource[], account?: Account): void {
+    const { nodes } = this.registry;
+    if (targets.every(({ session, node }) => !session && nodes.refuses(node, account)))
+      throw new StanzaError("resource-constraint", { text: "Too much waits for the recipient's server." });
   }
 
   /** Undefined while everything that waits for the database, or for other nodes, has room. */

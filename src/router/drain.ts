@@ -123,7 +123,7 @@ export class Drain {
       const limit = PAGE + unreadable.size + more;
       const page = await this.messages.pending(account, 0, limit, [node]);
       const { free, blocker } = this.#free(page);
-      const fresh = await this.#claim(free.filter(({ id }) => !unreadable.has(id) && !nodes.isUnderWay(id)));
+      const fresh = await this.#claim(free.filter((message) => this.#isWanted(message, unreadable)));
       if (fresh.length === 0 && blocker !== undefined) {
         // While it cannot be asked it may yet give back what has to come first: it does so by way of the store.
         if (!(await nodes.written(blocker))) continue;
@@ -183,6 +183,15 @@ export class Drain {
       else if (!this.#elsewhere.has(id) && !nodes.isUnderWay(id)) blocker ??= holder;
     }
     return { free };
+  }
+
+  /** Not what cannot be read, nor what another node has sent here and set free when it could not be told what became of it. */
+  #isWanted(message: PendingMessage, unreadable: ReadonlySet<number>): boolean {
+    const { nodes } = this.registry;
+    if (unreadable.has(message.id) || nodes.isUnderWay(message.id)) return false;
+    if (!nodes.hasDelivered(message.id)) return true;
+    this.log.settleStored(message);
+    return false;
   }
 
   /** On several nodes, sessions of one account may be given what waits at once: each message goes to one of them. */

@@ -18,6 +18,10 @@ export interface Nodes {
    */
   detours(node: string, account: Account): boolean;
   /**
+   * That node is given no more: too much waits for it. With an account: nor does more for that one go by way of the store.
+   */
+  refuses(node: string, account?: Account): boolean;
+  /**
    * A message for the account was given to the store: once it is there, that node is told to fetch it.
    * @param asked that node wanted it so: `Receipt.later`
    */
@@ -26,6 +30,8 @@ export interface Nodes {
   room(node: string): Promise<void> | undefined;
   /** The message is being given to a session of this node already, on another node's behalf. */
   isUnderWay(messageId: number): boolean;
+  /** A session of this node was given the message, on another node's behalf. That one may not have heard of it, and free it. */
+  hasDelivered(messageId: number): boolean;
   tell(topic: string, news: unknown): void;
   /** Resolves when what the others had to write by now is in the database, or they do not say so soon. */
   flushed(): Promise<void>;
@@ -61,9 +67,11 @@ export function alone(node: string): Nodes {
     send: never,
     close: never,
     detours: never,
+    refuses: never,
     stored: never,
     room: never,
     isUnderWay: () => false,
+    hasDelivered: () => false,
     tell: () => undefined,
     flushed: async () => undefined,
     written: async () => true,

@@ -1,6 +1,6 @@
 import type { Client } from "./client.js";
-import type { KafkaRecord, Link } from "./link.js";
-import type { Outbox } from "./outbox.js";
+import { answerOf, type KafkaRecord, type Link, type NewRecord } from "./link.js";
+import { GoneError, type Outbox } from "./outbox.js";
 
 /** A compacted topic as a small table: what was written last under a key counts. */
 export class Ledger {
@@ -8,19 +8,38 @@ export class Ledger {
     private readonly client: Client,
     private readonly topic: string,
     private readonly outbox: Outbox,
+    /** Makes the topic, if somebody has deleted it. */
+    private readonly make: () => Promise<unknown>,
   ) {}
 
-  async put(key: string, value: Uint8Array, headers: Record<string, Buffer> = {}): Promise<void> {
-    await this.outbox.send({ key: Buffer.from(key), value: Buffer.from(value), headers });
+  put(key: string, value: Uint8Array, headers: Record<string, Buffer> = {}): Promise<void> {
+    return this.#send({ key: Buffer.from(key), value: Buffer.from(value), headers });
   }
 
-  async remove(key: string): Promise<void> {
-    await this.outbox.send({ key: Buffer.from(key), value: null, headers: {} });
+  remove(key: string): Promise<void> {
+    return this.#send({ key: Buffer.from(key), value: null, headers: {} });
+  }
+
+  async #send(record: NewRecord): Promise<void> {
+    try {
+      await this.outbox.send(record);
+    } catch (error) {
+      if (!(error instanceof GoneError)) throw error;
+      await this.make();
+      await this.outbox.send(record);
+    }
   }
 
   /** What stands in it, in the order written. */
   read(until?: AbortSignal): Promise<(KafkaRecord & { name: string })[]> {
-    return this.client.persist((link) => this.#read(link), until);
+    return this.client.persist(async (link) => {
+      try {
+        return await this.#read(link);
+      } catch (error) {
+        if (answerOf(error) === "UNKNOWN_TOPIC_OR_PARTITION") await this.make();
+        throw error;
+      }
+    }, until);
   }
 
   async #read(link: Link): Promise<(KafkaRecord & { name: string })[]> {

@@ -51,7 +51,10 @@ export class KafkaNode {
     this.#client = this.#newClient();
     this.#health = new Health(options.patience, (now, why) => this.#tell(now, why));
     this.#outboxes = new Outboxes(this.#client, options, () => this.#health.down);
-    const ledger = (topic: string) => new Ledger(this.#client, topic, this.#outboxes.of(topic));
+    const ledger = (topic: string) =>
+      new Ledger(this.#client, topic, this.#outboxes.of(topic), () =>
+        makeTopic(this.#client, topic, configOf("ledger", options), this.#client.closed),
+      );
     const { maxBackoff, deadLetters, sendTimeout } = options;
     this.#deadLetters = new DeadLetters(
       ledger(this.#names.deadLetters),

@@ -1,7 +1,7 @@
 import type { ClusterMessage, DeadLetter, NodeId } from "../../adapter.js";
 import { Backoff } from "./backoff.js";
 import type { Line } from "./line.js";
-import type { Link } from "./link.js";
+import { isMissing, type Link } from "./link.js";
 import type { Names } from "./names.js";
 import type { RabbitOptions } from "./options.js";
 import type { Outbox } from "./outbox.js";
@@ -75,7 +75,7 @@ export class DeadLetters {
     decide: (letter: DeadLetter) => "keep" | "drop",
     limit = Number.POSITIVE_INFINITY,
   ): Promise<void> {
-    await link.ask(async (channel) => {
+    const look = link.ask(async (channel) => {
       for (let count = 0; count < limit; count++) {
         const message = await channel.get(this.names.deadLetters);
         if (!message) return;
@@ -83,6 +83,10 @@ export class DeadLetters {
         channel.ack(message);
         return;
       }
+    });
+    await look.catch((error: unknown) => {
+      // Somebody has deleted it with all that was in it; it is made anew.
+      if (!isMissing(error)) throw error;
     });
   }
 

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
+import { unescape as decode } from "node:querystring";
 import { setTimeout as wait } from "node:timers/promises";
-import { type Channel, type ChannelModel, type ConfirmChannel, connect } from "amqplib";
+import { type Channel, type ChannelModel, type ConfirmChannel, connect, credentials } from "amqplib";
 import { unless } from "./backoff.js";
 import type { RabbitOptions } from "./options.js";
 
@@ -22,7 +23,20 @@ export const isLocked = (error: unknown): boolean => answerOf(error) === 405;
 export const isRefused = (error: unknown): boolean => answerOf(error) === 406;
 
 /** It does not let us in: by name and password, or since there is no such vhost. */
-export const isFinal = (error: unknown): boolean => /ACCESS.REFUSED|NOT.ALLOWED/.test(String(error));
+export const isFinal = (error: unknown): boolean =>
+  error instanceof NoEntry || /ACCESS.REFUSED|NOT.ALLOWED/.test(String(error));
+
+/** The vhost is not there, or closed to us. */
+class NoEntry extends Error {
+  constructor({ host, pathname }: URL, user: string, cause: unknown) {
+    const vhost = decode(pathname.slice(1)) || "/";
+    super(
+      `the broker at ${host} has no vhost ${JSON.stringify(vhost)}, or does not let the user ${user} into it: ` +
+        "make it with rabbitmqctl add_vhost, and let the user in with rabbitmqctl set_permissions",
+      { cause },
+    );
+  }
+}
 
 /**
  * What lasts as long as the broker can be reached: two connections, since the broker reads nothing more from one that sends
@@ -124,12 +138,20 @@ export class Link {
 async function connectTo(url: string, options: RabbitOptions): Promise<ChannelModel> {
   const address = new URL(url);
   address.searchParams.set("heartbeat", String(options.heartbeat));
+  // As RabbitMQ has it where nobody is named. The library would take them for Latin-1.
+  const anybody = address.username === "" && address.password === "";
+  const [user, password] = anybody ? ["guest", "guest"] : [address.username, address.password].map(decode);
   const model = await connect(address.href, {
     ...options.tls,
+    credentials: credentials.plain(user, password),
     timeout: options.connectTimeout,
     noDelay: true,
     keepAlive: true,
     clientProperties: { connection_name: options.prefix },
+  }).catch((error: unknown) => {
+    // What the broker says the library does not tell.
+    if (/ConnectionOpenOk; got <ConnectionClose/.test(String(error))) throw new NoEntry(address, user, error);
+    throw error;
   });
   // It may be lost before a link listens, while the other one is still being opened; an error that nobody hears ends the process.
   model.on("error", () => undefined);

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout as wait } from "node:timers/promises";
 import type { AdapterLog, AdapterState, DeadLetter, NodeId, OnState, Receive } from "../../adapter.js";
 import { Adoption } from "./adoption.js";
 import { unless } from "./backoff.js";
@@ -10,7 +11,14 @@ import { Mailbox } from "./mailbox.js";
 import { Names } from "./names.js";
 import type { RabbitOptions } from "./options.js";
 import { Outbox } from "./outbox.js";
-import { closeMailbox, declareDeployment, isLockedBySomebody, isThere, makeMailbox } from "./topology.js";
+import {
+  closeMailbox,
+  declareDeployment,
+  isLockedBySomebody,
+  isThere,
+  makeMailbox,
+  openMailbox,
+} from "./topology.js";
 import { toContent, toMark } from "./wire.js";
 
 /** A node that has joined a deployment. */
@@ -26,6 +34,7 @@ export class RabbitNode {
   /** How far its mailbox is made. */
   #made: "no" | "begun" | "yes" = "no";
   #ending = false;
+  #tending: Promise<void> | undefined;
 
   private constructor(
     readonly self: NodeId,
@@ -71,6 +80,7 @@ export class RabbitNode {
       throw error;
     }
     state("up");
+    void node.#tend();
     return node;
   }
 
@@ -119,6 +129,7 @@ export class RabbitNode {
   /** What was sent to it is received, then its mailbox goes. While the broker is away it stays, for others to adopt. */
   async leave(): Promise<void> {
     this.#ending = true;
+    await this.#tending;
     await this.#outbox.flush();
     const adoptions = [...this.#adoptions.values()];
     const adopted = Promise.allSettled(adoptions.map(({ done }) => done));
@@ -160,10 +171,8 @@ export class RabbitNode {
     const names = this.#names;
     const { queue } = this.#mailbox;
     await declareDeployment(link, names, this.options, (text) => this.log.warn({}, text));
-    if (this.#made === "yes") {
-      const adopted = await isLockedBySomebody(link, names.adoptionLock(this.self));
-      if (adopted || !(await isThere(link, queue))) throw this.#gone();
-    } else {
+    if (this.#made === "yes") await this.#openMailbox(link);
+    else {
       if (this.#made === "no" && (await isThere(link, queue)))
         throw new Gone(`the node ${this.self} is there already`);
       this.#made = "begun";
@@ -172,6 +181,40 @@ export class RabbitNode {
     }
     this.#outbox.use(link.publisher);
     await this.#mailbox.open(link);
+  }
+
+  /**
+   * With an exchange somebody has deleted all that was bound to it. Who adopts the node locks its mailbox before he closes it: if it
+   * was closed before it is opened here, the lock is seen, and what comes through the open one is his.
+   * @throws Gone
+   */
+  async #openMailbox(link: Link): Promise<void> {
+    const isAdopted = () => isLockedBySomebody(link, this.#names.adoptionLock(this.self));
+    const opened = !(await isAdopted()) && (await openMailbox(link, this.#names, this.self));
+    if (!opened || (await isAdopted())) throw this.#gone();
+  }
+
+  /** The others would not reach it, and it would not notice, when somebody deletes what they share. */
+  async #tend(): Promise<void> {
+    const { closed } = this.#line;
+    while (!closed.aborted) {
+      await wait(1000 * this.options.heartbeat, undefined, { signal: closed, ref: false }).catch(
+        () => undefined,
+      );
+      if (this.#ending || this.#line.down) continue;
+      this.#tending = this.#restore(this.#line.link);
+      await this.#tending;
+    }
+  }
+
+  async #restore(link: Link): Promise<void> {
+    try {
+      await declareDeployment(link, this.#names, this.options, () => undefined);
+      await this.#openMailbox(link);
+    } catch (error) {
+      // Otherwise the link is lost, or this is tried again.
+      if (error instanceof Gone) await this.#retire();
+    }
   }
 
   /** Somebody adopts it. What it is receiving it goes on receiving, and leaves the rest. */

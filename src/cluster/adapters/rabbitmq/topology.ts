@@ -1,3 +1,4 @@
+import type { Channel } from "amqplib";
 import type { NodeId } from "../../adapter.js";
 import { Backoff } from "./backoff.js";
 import { isLocked, isMissing, isRefused, type Link } from "./link.js";
@@ -58,9 +59,25 @@ export async function makeMailbox(
   await link.ask(async (channel) => {
     const more = { ...IN_ORDER, ...(options.queueType === "quorum" && SOON) };
     await channel.assertQueue(queue, typed(options, more));
-    await channel.bindQueue(queue, names.nodes, names.routingKey(node));
-    await channel.bindQueue(queue, names.all, "");
+    await bind(channel, names, node);
   });
+}
+
+/** The same for a mailbox that should be there. @returns false when it is not */
+export async function openMailbox(link: Link, names: Names, node: NodeId): Promise<boolean> {
+  try {
+    await link.ask((channel) => bind(channel, names, node));
+    return true;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}
+
+async function bind(channel: Channel, names: Names, node: NodeId): Promise<void> {
+  const queue = names.mailbox(node);
+  await channel.bindQueue(queue, names.nodes, names.routingKey(node));
+  await channel.bindQueue(queue, names.all, "");
 }
 
 /** What is sent to the node from here on is refused. */
