@@ -1,4 +1,3 @@
-import { LRUCache } from "lru-cache";
 import { atMost } from "../at-most.js";
 import { SetupError } from "../config/setup-error.js";
 import type { Logger } from "../log.js";
@@ -18,6 +17,7 @@ import { Link, type LinkOptions } from "./link.js";
 import { Members } from "./members.js";
 import { type Answerer, Questions } from "./questions.js";
 import { GivenReceipt, SentReceipts } from "./receipts.js";
+import { Recent } from "./recent.js";
 import { Reception } from "./reception.js";
 import { SharedRounds } from "./shared-rounds.js";
 
@@ -36,7 +36,7 @@ const LEFT_AT_ONCE = 50;
 /** ms until it is looked again whether a node can be asked. */
 const LOOK_AGAIN = 300;
 /** Messages delivered on behalf of other nodes that are remembered. */
-const MAX_DELIVERED = 50_000;
+const MAX_DELIVERED = 25_000;
 /** How many times `deadAfter` it is remembered on which nodes an account was. */
 const MEMORY = 4;
 
@@ -101,7 +101,7 @@ export class Cluster implements Nodes {
   /** Kept messages that sessions of this node are being given on behalf of other nodes. */
   readonly #underWay = new Set<number>();
   /** And those that they were given last: their nodes may have freed them before they knew. */
-  readonly #delivered = new LRUCache<number, true>({ max: MAX_DELIVERED });
+  readonly #delivered = new Recent(MAX_DELIVERED);
   #isFenced = false;
   #directory!: Directory;
   #homes!: Homes;
@@ -570,7 +570,7 @@ export class Cluster implements Nodes {
   /** For receipts of what this node was given. */
   became(origin: NodeId, number: number, outcome: Outcome, kept: Receipt["kept"]): void {
     if (kept) this.#underWay.delete(kept.id);
-    if (kept && outcome === "d") this.#delivered.set(kept.id, true);
+    if (kept && outcome === "d") this.#delivered.add(kept.id);
     const peer = this.#members.get(origin);
     if (peer) peer.link.put(["receipt", number, outcome]);
     else if (kept && outcome === "d") this.parts.settle(kept);
