@@ -98,6 +98,32 @@ describe("A link between two nodes", () => {
     assert.equal(line.sent[0].items.length, 2);
   });
 
+  it("tells together what became of stanzas, where it is the same, and in its place", async () => {
+    const line = new Line();
+    for (const [number, outcome] of [
+      [1, "d"],
+      [2, "d"],
+      [3, "f"],
+      [4, "d"],
+    ] as const)
+      line.link.putReceipt(number, outcome);
+    line.link.put(gone("a"));
+    line.link.putReceipt(5, "d");
+    for (let number = 6; number < 120; number++) line.link.putReceipt(number, "d");
+    await line.has(1);
+    const { items } = line.sent[0];
+    assert.deepEqual(items.slice(0, 4), [
+      ["receipts", [1, 2], "d"],
+      ["receipts", [3], "f"],
+      ["receipts", [4], "d"],
+      gone("a"),
+    ]);
+    assert.deepEqual(
+      items.slice(4).flatMap((item) => (item[0] === "receipts" ? item[1] : [])),
+      Array.from({ length: 115 }, (_, i) => i + 5),
+    );
+  });
+
   it("has no more batches under way than its window; the rest joins the next one", async () => {
     const line = new Line({ window: 2 });
     for (const name of ["a", "b", "c", "d"]) {

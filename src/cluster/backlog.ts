@@ -1,6 +1,6 @@
 import type { Jid } from "../xmpp/jid.js";
 import type { Stanza } from "../xmpp/stanza.js";
-import { type Item, partsOf, sizeOf, stanzaItem, targetOf } from "./envelope.js";
+import { type Item, type Outcome, partsOf, sizeOf, stanzaItem, targetOf } from "./envelope.js";
 
 export interface BacklogOptions {
   /** Items that may wait for a node before senders are read more slowly; with four times as many, no more are taken. */
@@ -13,6 +13,8 @@ export interface BacklogOptions {
   batchSize: number;
 }
 
+/** Receipts that are told in one item. */
+const MAX_RECEIPTS = 100;
 /** How many times the bounds may be exceeded. */
 const HARD = 4;
 
@@ -77,6 +79,14 @@ export class Backlog {
     const item = stanzaItem(stanza, full, number, kept);
     const size = length + 200;
     this.#put({ item, size, stanza: number === 0 ? stanza : undefined, tale: false });
+  }
+
+  /** What became of a stanza of that node's; neighbours of which the same is to be told are told together. */
+  putReceipt(number: number, outcome: Outcome): void {
+    const last = this.#queue[this.#queue.length - 1]?.item;
+    if (last?.[0] === "receipts" && last[2] === outcome && last[1].length < MAX_RECEIPTS)
+      last[1].push(number);
+    else this.put(["receipts", [number], outcome], 10 * MAX_RECEIPTS);
   }
 
   /** More than should wait at once: each item is made when the one before it has gone. A new tale ends the one before. */

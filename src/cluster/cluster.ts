@@ -138,8 +138,7 @@ export class Cluster implements Nodes {
       missed: (from) => this.#missed(from),
       // A message that is kept waits for its recipient's next login.
       refused: (item, from) => {
-        if (item[0] === "stanza" && item[5] !== 0)
-          this.#members.get(from)?.link.put(["receipt", item[5], "x"]);
+        if (item[0] === "stanza" && item[5] !== 0) this.#members.get(from)?.link.putReceipt(item[5], "x");
       },
       sendSelf: (key, body) => adapter.send(self, key, body),
       log: parts.log,
@@ -490,8 +489,8 @@ export class Cluster implements Nodes {
       case "stanza":
         this.#given(item, from);
         return;
-      case "receipt":
-        this.#sent.tell(from, item[1], item[2]);
+      case "receipts":
+        for (const number of item[1]) this.#sent.tell(from, number, item[2]);
         return;
       case "stored":
         this.#events.stored(Jid.parse(item[1]), from, item[2]);
@@ -572,7 +571,7 @@ export class Cluster implements Nodes {
     if (kept) this.#underWay.delete(kept.id);
     if (kept && outcome === "d") this.#delivered.add(kept.id);
     const peer = this.#members.get(origin);
-    if (peer) peer.link.put(["receipt", number, outcome]);
+    if (peer) peer.link.putReceipt(number, outcome);
     else if (kept && outcome === "d") this.parts.settle(kept);
     // Its own node is gone, so it is nobody's: somebody else may get it.
     else if (kept) this.#events.look();

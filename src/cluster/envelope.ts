@@ -40,7 +40,8 @@ export type Item =
   | ["moved", string, string, number]
   /** The attributes as one of the targets has them. The receipt's number, where one is wanted; account and id of a kept message. */
   | ["stanza", StanzaKind, Attrs, string, Target[], number, number, number]
-  | ["receipt", number, Outcome]
+  /** What became of each of these. */
+  | ["receipts", number[], Outcome]
   /** Bare JID: something is in the store for it now; so many of that were answered by `l` before. */
   | ["stored", string, number]
   /** What dead nodes held is free: whoever has sessions looks whether something waits for them. */

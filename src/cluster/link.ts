@@ -2,7 +2,7 @@ import type { Jid } from "../xmpp/jid.js";
 import type { Stanza } from "../xmpp/stanza.js";
 import type { NodeId } from "./adapter.js";
 import { Backlog, type BacklogOptions } from "./backlog.js";
-import { encode, type Item } from "./envelope.js";
+import { encode, type Item, type Outcome } from "./envelope.js";
 import { Pace, type PaceOptions } from "./pace.js";
 
 export interface LinkOptions extends BacklogOptions, PaceOptions {
@@ -128,14 +128,23 @@ export class Link {
 
   /** @param size characters, roughly */
   put(item: Item, size = 100): void {
-    if (this.#closed) return;
-    // What was to be said before is of no use without this: it begins anew.
+    if (this.#takesMore()) this.#backlog.put(item, size);
+  }
+
+  /** What became of a stanza that the node has given to this one. */
+  putReceipt(number: number, outcome: Outcome): void {
+    if (this.#takesMore()) this.#backlog.putReceipt(number, outcome);
+  }
+
+  #takesMore(): boolean {
+    if (this.#closed) return false;
+    // What was to be said before is of no use without what is said now: it begins anew.
     if (this.#backlog.isOverfull) {
       this.#beginAnew("full");
-    } else {
-      this.#backlog.put(item, size);
-      this.#schedule();
+      return false;
     }
+    this.#schedule();
+    return true;
   }
 
   /** A stanza for one of the node's resources; `number` 0 = no receipt. */
