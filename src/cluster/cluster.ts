@@ -15,6 +15,7 @@ import { decode, type Item, type Outcome, sizeOf, type Target } from "./envelope
 import { Homes } from "./homes.js";
 import { Link, type LinkOptions } from "./link.js";
 import { Members } from "./members.js";
+import { Places } from "./places.js";
 import { type Answerer, Questions } from "./questions.js";
 import { GivenReceipt, SentReceipts } from "./receipts.js";
 import { Recent } from "./recent.js";
@@ -99,7 +100,7 @@ export class Cluster implements Nodes {
   readonly #questions = new Questions();
   readonly #reception: Reception;
   /** Kept messages that sessions of this node are being given on behalf of other nodes. */
-  readonly #underWay = new Set<number>();
+  readonly #underWay = new Places<true>();
   /** And those that they were given last: their nodes may have freed them before they knew. */
   readonly #delivered = new Recent(MAX_DELIVERED);
   #isFenced = false;
@@ -315,7 +316,7 @@ export class Cluster implements Nodes {
   }
 
   isUnderWay(messageId: number): boolean {
-    return this.#underWay.has(messageId);
+    return this.#underWay.get(messageId) === true;
   }
 
   hasDelivered(messageId: number): boolean {
@@ -359,7 +360,7 @@ export class Cluster implements Nodes {
 
   /** The other end of `lend`. */
   borrowed(origin: NodeId, number: number, kept: Receipt["kept"]): Receipt {
-    if (kept) this.#underWay.add(kept.id);
+    if (kept) this.#underWay.add(kept.id, true);
     return new GivenReceipt(this, origin, number, kept);
   }
 

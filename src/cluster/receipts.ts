@@ -1,45 +1,34 @@
 import type { Receipt } from "../session/session.js";
 import type { NodeId } from "./adapter.js";
 import type { Outcome } from "./envelope.js";
-
-/** Receipts that have a place of their own, by their numbers; nearly all are told before as many others have come. */
-const PLACES = 4096;
+import { Places } from "./places.js";
 
 interface Outstanding {
-  number: number;
   node: NodeId;
   receipt: Receipt;
 }
 
 /** Receipts of stanzas that are with other nodes, until those say what became of them, or are gone. */
 export class SentReceipts {
-  /** Not in a Map, which would be remade with every few of them: see `xml/spare-parsers.ts`. */
-  readonly #places = new Array<Outstanding | undefined>(PLACES);
-  /** Those whose place is another's by now. */
-  readonly #late = new Map<number, Outstanding>();
+  readonly #outstanding = new Places<Outstanding>();
   #last = 0;
-  #size = 0;
 
   get size(): number {
-    return this.#size;
+    return this.#outstanding.size;
   }
 
   /** @returns the number under which the other node knows it. */
   add(node: NodeId, receipt: Receipt): number {
     this.#last += 1;
-    const number = this.#last;
-    const before = this.#places[number % PLACES];
-    if (before) this.#late.set(before.number, before);
-    this.#places[number % PLACES] = { number, node, receipt };
-    this.#size += 1;
-    return number;
+    this.#outstanding.add(this.#last, { node, receipt });
+    return this.#last;
   }
 
   /** What became of one; a node speaks of those alone that it was given. */
   tell(node: NodeId, number: number, outcome: Outcome): void {
-    const found = this.#find(number);
+    const found = this.#outstanding.get(number);
     if (found?.node !== node) return;
-    this.#remove(number);
+    this.#outstanding.delete(number);
     const { receipt } = found;
     if (outcome === "d") receipt.delivered();
     else if (outcome === "x" && receipt.refused) receipt.refused();
@@ -49,30 +38,14 @@ export class SentReceipts {
 
   /** A node cannot be reached for the moment. */
   doubt(node: NodeId): void {
-    for (const { receipt } of this.#of(node)) receipt.doubtful?.();
+    for (const [, one] of this.#outstanding.entries()) if (one.node === node) one.receipt.doubtful?.();
   }
 
   /** A node is gone, with all that it was given: in the order in which it was. */
   lost(node: NodeId): void {
-    const lost = this.#of(node);
-    for (const { number } of lost) this.#remove(number);
-    for (const { receipt } of lost) receipt.failed();
-  }
-
-  #find(number: number): Outstanding | undefined {
-    const found = this.#places[number % PLACES];
-    return found?.number === number ? found : this.#late.get(number);
-  }
-
-  #remove(number: number): void {
-    if (this.#places[number % PLACES]?.number === number) this.#places[number % PLACES] = undefined;
-    else this.#late.delete(number);
-    this.#size -= 1;
-  }
-
-  #of(node: NodeId): Outstanding[] {
-    const all = [...this.#late.values(), ...this.#places.filter((one) => one !== undefined)];
-    return all.filter((one) => one.node === node).sort((a, b) => a.number - b.number);
+    const lost = this.#outstanding.entries().filter(([, one]) => one.node === node);
+    for (const [number] of lost) this.#outstanding.delete(number);
+    for (const [, { receipt }] of lost) receipt.failed();
   }
 }
 
