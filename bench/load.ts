@@ -19,6 +19,7 @@ const { values } = parseArgs({
     port: { type: "string" },
     /** Where every other client connects. */
     "second-port": { type: "string" },
+    "pairs-together": { type: "boolean", default: false },
     protocol: { type: "string", default: "xmpp" },
     domain: { type: "string", default: "localhost" },
     clients: { type: "string", default: "200" },
@@ -40,6 +41,7 @@ const target: Target = {
   host: values.host,
   port: Number(values.port),
   secondPort: values["second-port"] === undefined ? undefined : Number(values["second-port"]),
+  pairsTogether: values["pairs-together"],
   protocol: protocolOf(values.protocol),
   domain: values.domain,
 };

@@ -76,6 +76,7 @@ function flag([name, value]: [string, string | number]): string[] {
 async function load<Figures>(peer: Peer, server: Running, args: readonly string[]): Promise<Figures> {
   const fixed = ["--port", String(server.port), "--protocol", peer.protocol];
   if (server.secondPort !== undefined) fixed.push("--second-port", String(server.secondPort));
+  if (server.pairsTogether) fixed.push("--pairs-together");
   const pids = server.pids().flatMap((pid) => ["--pid", String(pid)]);
   const program = [process.execPath, join(built, "load.js")];
   const [command, ...rest] = pinned(LOAD_CORE, [...program, ...fixed, ...pids, ...args]);

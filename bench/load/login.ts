@@ -5,6 +5,8 @@ export interface Target {
   port: number;
   /** Where every other client connects; undefined: they all go to `port`. */
   secondPort?: number | undefined;
+  /** Two neighbours connect to the same port, the next two to the other one. */
+  pairsTogether?: boolean;
   /**
    * `relay`: one line says who the client is. `xmpp`: SASL PLAIN without TLS, bind, session, presence. `websocket`: the same
    * by RFC 7395.
@@ -36,7 +38,8 @@ export async function connectAll(all: readonly Account[], target: Target): Promi
   const worker = async () => {
     while (next < all.length) {
       const at = next++;
-      const port = at % 2 === 1 && target.secondPort !== undefined ? target.secondPort : target.port;
+      const turn = target.pairsTogether ? Math.floor(at / 2) : at;
+      const port = turn % 2 === 1 && target.secondPort !== undefined ? target.secondPort : target.port;
       clients[at] = await connect(all[at], { ...target, port });
     }
   };

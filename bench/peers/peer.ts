@@ -9,6 +9,8 @@ export interface Running {
   port: number;
   /** The same of the second node, where there are two: every other client goes there. */
   secondPort?: number;
+  /** Those who write to each other are to be on one node. */
+  pairsTogether?: boolean;
   /** The file or folder that grows when messages are archived; files beside it whose names begin alike belong to it. */
   archive?: string;
   /** Its processes; those below them are found when CPU and memory are read. */

@@ -12,8 +12,9 @@ const SERVICES = "start them with: node dist/bench/services.js, and set what it 
 /** What a cluster of two needs beside Node. */
 interface Kind {
   name: string;
-  /** Nodes: clients go to them in turn, and each writes to one on the other node. */
+  /** Nodes: clients go to them in turn, and each writes to one on the other node, or on its own. */
   nodes: 1 | 2;
+  pairsTogether?: boolean;
   adapter: string;
   /** Of the adapter; undefined where its broker is not there. */
   options(folder: string): object | undefined;
@@ -25,6 +26,14 @@ const prefix = () => `bench-${randomBytes(4).toString("hex")}`;
 const KINDS: readonly Kind[] = [
   // What the others are compared with: both clients on one node, on the same database.
   { name: "sluice-pg", nodes: 1, adapter: "memory", options: () => ({}) },
+  // The same two processes on one core as with the next, and no message between them.
+  {
+    name: "sluice-ipc-near",
+    nodes: 2,
+    pairsTogether: true,
+    adapter: "ipc",
+    options: (folder) => ({ folder: join(folder, "ipc") }),
+  },
   { name: "sluice-ipc", nodes: 2, adapter: "ipc", options: (folder) => ({ folder: join(folder, "ipc") }) },
   {
     name: "sluice-rabbitmq",
@@ -76,6 +85,7 @@ async function start(
   return {
     port: ports[0],
     ...(ports.length > 1 && { secondPort: ports[1] }),
+    ...(kind.pairsTogether && { pairsTogether: true }),
     pids: () => servers.map(({ pid }) => pid),
     stop: async () => {
       for (const server of servers) await server.stop();
