@@ -7,6 +7,7 @@ import {
   type OnState,
   type Receive,
 } from "../../src/cluster/adapter.js";
+import { Link } from "../../src/cluster/adapters/kafka/link.js";
 import { Names } from "../../src/cluster/adapters/kafka/names.js";
 import { adapter, type KafkaAdapter } from "../../src/cluster/adapters/kafka.js";
 import { Authority } from "../support/authority.js";
@@ -240,6 +241,26 @@ describe("the cluster adapter over Kafka", () => {
       const a = await start("a");
       await assert.rejects(start("a"));
       await a.send("a", "k", Buffer.alloc(0));
+    });
+
+    it("knows its own mailbox when the broker was lost before it had said that it was made", async () => {
+      const { createTopic } = Link.prototype;
+      const asked: string[] = [];
+      Link.prototype.createTopic = async function (topic, config) {
+        const made = await createTopic.call(this, topic, config);
+        asked.push(topic);
+        if (asked.filter((one) => one === topic).length === 1) throw new Error("the connection was lost");
+        return made;
+      };
+      try {
+        const { heard, receive } = listener();
+        const a = await start("a", receive);
+        await a.send("a", "k", Buffer.from("hello"));
+        await until(() => heard.length === 1);
+      } finally {
+        Link.prototype.createTopic = createTopic;
+      }
+      assert.ok(asked.length > new Set(asked).size);
     });
 
     it("keeps the latest dead letters, not all", async () => {

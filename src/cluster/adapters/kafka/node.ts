@@ -97,16 +97,26 @@ export class KafkaNode {
     // What is sent to all from here on is heard.
     const from = await this.#client.persist((link) => link.endOf(broadcast), until);
     const mailbox = this.#names.mailbox(this.self);
-    this.#made = await this.#client.persist(
-      (link) => link.createTopic(mailbox, configOf("mailbox", this.options)),
-      until,
-    );
-    if (!this.#made) throw new Error(`the node ${this.self} is there already`);
+    await this.#makeMailbox(mailbox, until);
     await make(mailbox, "mailbox");
     const own = this.#read(mailbox, 0);
     this.#readers.push(own, this.#read(broadcast, from));
     this.#committer = new Committer(this.#client, mailbox, own.progress, this.options);
     this.state("up");
+  }
+
+  /** Where a broker is lost before it has answered, it may have made the topic: what was not there before is this node's then. */
+  async #makeMailbox(mailbox: string, until: AbortSignal): Promise<void> {
+    const isFree = !(await this.#client.persist((link) => link.hasTopic(mailbox), until));
+    if (isFree) {
+      const config = configOf("mailbox", this.options);
+      await this.#client.persist(async (link) => {
+        const wasAsked = this.#made;
+        this.#made = true;
+        this.#made = (await link.createTopic(mailbox, config)) || wasAsked;
+      }, until);
+    }
+    if (!this.#made) throw new Error(`the node ${this.self} is there already`);
   }
 
   async send(to: NodeId | "*", key: string, body: Uint8Array): Promise<void> {
