@@ -325,18 +325,22 @@ export class StreamParser {
 
   #build(tag: SaxesTagNS): Element {
     if (tag.prefix !== "") checkLocalName(tag.local);
-    this.#prefixes = isDeclaredPrefix(tag.prefix) ? [tag.prefix] : undefined;
+    let prefixes = isDeclaredPrefix(tag.prefix) ? [tag.prefix] : undefined;
     const element = new Element(tag.name);
     const { attrs } = element;
     for (const name in tag.attributes) {
       const { value, prefix, local } = tag.attributes[name] as SaxesAttributeNS;
       if (prefix !== "") {
         checkLocalName(local);
-        if (isDeclaredPrefix(prefix)) (this.#prefixes ??= []).push(prefix);
+        if (isDeclaredPrefix(prefix)) {
+          prefixes ??= [];
+          prefixes.push(prefix);
+        }
       }
       if (name === "__proto__") Object.defineProperty(attrs, name, { value, enumerable: true });
       else attrs[name] = value;
     }
+    this.#prefixes = prefixes;
     return element;
   }
 
