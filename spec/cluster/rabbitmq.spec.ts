@@ -142,6 +142,14 @@ describe("the cluster adapter over RabbitMQ", () => {
       }
     }
 
+    /** The connection, as the node that tells of its states notices. */
+    async function losesAndFinds(states: readonly string[]): Promise<void> {
+      proxy.cut();
+      await until(() => states.at(-1) === "down");
+      proxy.heal();
+      await until(() => states.at(-1) === "up");
+    }
+
     it("keeps the order of each key in thousands of messages that wait for their confirmation", async () => {
       const { heard, receive } = listener();
       const a = await start("a");
@@ -207,10 +215,7 @@ describe("the cluster adapter over RabbitMQ", () => {
       await start("b", receive, { prefetch: 10 }, (state) => states.push(state));
       for (const one of numbers(30)) await a.send("b", "k", Buffer.from(one));
       await until(() => heard.length === 3);
-      proxy.cut();
-      await until(() => states.at(-1) === "down");
-      proxy.heal();
-      await until(() => states.at(-1) === "up");
+      await losesAndFinds(states);
       open();
       await until(() => heard.length >= 30);
       await a.send("b", "k", Buffer.from("30"));
@@ -518,10 +523,7 @@ describe("the cluster adapter over RabbitMQ", () => {
       dead.port = "1";
       const urls = { url: [dead.href, throughProxy, dead.href] };
       const a = await start("a", receive, urls, (state) => states.push(state));
-      proxy.cut();
-      await until(() => states.at(-1) === "down");
-      proxy.heal();
-      await until(() => states.at(-1) === "up");
+      await losesAndFinds(states);
       await a.send("a", "k", Buffer.from("hello"));
       await until(() => heard.length > 0);
     });
@@ -536,10 +538,7 @@ describe("the cluster adapter over RabbitMQ", () => {
       const [path, name, secret] = [vhost, user, password].map(encodeURIComponent);
       const options = { url: `amqp://${name}:${secret}@127.0.0.1:${proxy.port}/${path}` };
       const a = await start("a", receive, options, (state) => states.push(state));
-      proxy.cut();
-      await until(() => states.at(-1) === "down");
-      proxy.heal();
-      await until(() => states.at(-1) === "up");
+      await losesAndFinds(states);
       await a.send("a", "k", Buffer.from("hello"));
       await until(() => heard.length > 0);
       // Elsewhere nothing can have been made: the user may not even look there.

@@ -13,6 +13,7 @@ import { MessageLog } from "../../src/storage/message-log.js";
 import type { Account, Storage } from "../../src/storage/types.js";
 import { Stanza } from "../../src/xmpp/stanza.js";
 import { freshAccount } from "../storage/people.js";
+import { outletTo } from "../support/outlet.js";
 import { silentLog } from "../support/silent-log.js";
 
 const HERE = "here";
@@ -68,19 +69,11 @@ describe("A session that is given what waits while another node holds some of it
 
   /** A session whose messages are noted. */
   function login(): ClientSession {
-    const outlet = {
-      write: (text: string) => {
-        const id = /^<message[^>]* id=["'](\w+)/.exec(text)?.[1];
-        if (id !== undefined) heard.push(id);
-        onHeard();
-      },
-      close: () => undefined,
-      supersede: () => undefined,
-      standalone: false,
-      secure: true,
-      plainLocal: false,
-      log: silentLog,
-    };
+    const outlet = outletTo((text) => {
+      const id = /^<message[^>]* id=["'](\w+)/.exec(text)?.[1];
+      if (id !== undefined) heard.push(id);
+      onHeard();
+    });
     const jid = juliet.jid.withResource("balcony");
     const session = new ClientSession(jid, juliet, false, HERE, new Hooks(), outlet, () => undefined);
     registry.add(session);

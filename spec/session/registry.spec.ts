@@ -7,7 +7,7 @@ import { xml } from "../../src/xml/element.js";
 import { parseElement } from "../../src/xml/parse.js";
 import { Jid } from "../../src/xmpp/jid.js";
 import { Stanza } from "../../src/xmpp/stanza.js";
-import { silentLog } from "../support/silent-log.js";
+import { outletTo } from "../support/outlet.js";
 
 const NODE = "this-node";
 
@@ -29,17 +29,7 @@ describe("The registry", () => {
 
   function sessionOf(text: string): ClientSession {
     const jid = Jid.parse(text);
-    const outlet = {
-      write: () => {
-        sent.push(text);
-      },
-      close: () => undefined,
-      supersede: () => undefined,
-      standalone: false,
-      secure: true,
-      plainLocal: false,
-      log: silentLog,
-    };
+    const outlet = outletTo(() => sent.push(text));
     const account = { id: 1, jid: jid.bare };
     return new ClientSession(jid, account, false, NODE, new Hooks(), outlet, () => undefined);
   }

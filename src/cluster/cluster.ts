@@ -460,10 +460,12 @@ export class Cluster implements Nodes {
 
   #linkStuck(node: NodeId, isStuck: boolean): void {
     const { log } = this.parts;
-    if (isStuck)
+    if (isStuck) {
       log.warn({ node }, "another node does not get on with what it is told; messages for it wait");
-    else log.info({ node }, "another node gets on again");
-    if (!isStuck) this.#members.get(node)?.tellStored();
+    } else {
+      log.info({ node }, "another node gets on again");
+      this.#members.get(node)?.tellStored();
+    }
   }
 
   #handle(item: Item, from: NodeId): void {
@@ -552,12 +554,7 @@ export class Cluster implements Nodes {
     for (const target of targets) {
       const [fullText, to] = placesOf(target, attrs);
       const full = Jid.parse(fullText);
-      const stanza = stanzaOf(
-        kind,
-        attrs,
-        to === fullText ? full : to === "" ? undefined : Jid.parse(to),
-        inner,
-      );
+      const stanza = stanzaOf(kind, attrs, to === fullText ? full : addressOf(to), inner);
       if (number === 0) this.#events.given(full, stanza, undefined, origin);
       else {
         const kept =

@@ -177,7 +177,10 @@ export class Stanza extends Element {
   text(standalone = false): string {
     const { inner } = this;
     let tag = this.#openingTag;
-    if (standalone) tag = `<${this.name}${this.#declaration}${tag.slice(this.name.length + 1)}`;
+    if (standalone) {
+      const xmlns = escapeAttribute(this.attrs.xmlns ?? NS_CLIENT);
+      tag = `<${this.name} xmlns="${xmlns}"${tag.slice(this.name.length + 1)}`;
+    }
     return inner === "" ? `${tag}/>` : `${tag}>${inner}</${this.name}>`;
   }
 
@@ -205,14 +208,10 @@ export class Stanza extends Element {
     return true;
   }
 
-  get #declaration(): string {
-    return ` xmlns="${escapeAttribute(this.attrs.xmlns ?? NS_CLIENT)}"`;
-  }
-
   /** Characters of its text, about. */
   get size(): number {
-    const tags = this.#openingTag.length + this.#declaration.length + this.name.length + "></>".length;
-    return tags + this.inner.length;
+    const xmlns = ' xmlns=""'.length + (this.attrs.xmlns ?? NS_CLIENT).length;
+    return this.#openingTag.length + xmlns + this.inner.length + this.name.length + "></>".length;
   }
 
   override toString(): string {

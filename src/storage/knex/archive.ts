@@ -31,7 +31,6 @@ export class KnexArchive implements ArchiveRepository {
   }
 
   async add(references: readonly ArchiveReference[], mark: { slot: number; id: number }): Promise<void> {
-    const { dialect } = this.db;
     await this.db.transaction(async (trx) => {
       const accounts = await existingAccounts(
         this.db,
@@ -42,9 +41,9 @@ export class KnexArchive implements ArchiveRepository {
       // Neighbours in the table one after the other: each page is looked for and changed once.
       there.sort((a, b) => a.accountId - b.accountId || a.messageId - b.messageId);
       for (const chunk of slices(there)) {
-        const { sql, bindings } = dialect.rowsOf(chunk.map((one) => this.#values(one)));
-        const into = "insert into archive (account_id, message_id, peer, resource)";
-        await trx.raw(`${into} ${sql} ${dialect.ignoreExisting("message_id")}`, bindings);
+        const into = "archive (account_id, message_id, peer, resource)";
+        const rows = chunk.map((one) => this.#values(one));
+        await this.db.add(trx, into, "message_id", rows);
       }
       const late = references.filter(({ accountId }) => !accounts.has(accountId));
       await this.#takeOut(

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Knex } from "knex";
-import type { Dialect, Row } from "./dialect.js";
+import type { Dialect, Row, Value } from "./dialect.js";
 import { isConflict, isForeignKeyViolation } from "./errors.js";
 
 const ATTEMPTS = 8;
@@ -27,6 +27,12 @@ export class Database {
         await pause(PAUSE * attempt * Math.random());
       }
     }
+  }
+
+  /** Adds rows, one at least. Those that are there already stay as they are: a group whose end was not heard is written again. */
+  async add(trx: Knex, into: string, keyColumn: string, rows: readonly (readonly Value[])[]): Promise<void> {
+    const { sql, bindings } = this.dialect.rowsOf(rows);
+    await trx.raw(`insert into ${into} ${sql} ${this.dialect.ignoreExisting(keyColumn)}`, bindings);
   }
 
   /** The rows of a select; values go into `bindings` only, never into the text. */

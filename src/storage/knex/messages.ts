@@ -29,19 +29,12 @@ export class KnexMessages implements MessageRepository {
       // commit breaks a foreign key, so that the transaction runs again.
       for (const chunk of chunksOf(rows.filter((row) => accounts.has(row.accountId)))) {
         const columns = "id, stanza, received_at, sender_id, recipient_id";
-        await this.#add(trx, `messages (${columns})`, "id", chunk.map(messageValues));
+        await this.db.add(trx, `messages (${columns})`, "id", chunk.map(messageValues));
         const marks = chunk.filter((row) => !row.delivered).map(markValues);
         if (marks.length > 0)
-          await this.#add(trx, "pending (account_id, message_id, holder)", "message_id", marks);
+          await this.db.add(trx, "pending (account_id, message_id, holder)", "message_id", marks);
       }
     });
-  }
-
-  /** What is there already stays as it is: a group whose end was not heard is written again. */
-  async #add(trx: Knex, into: string, keyColumn: string, rows: readonly (readonly Value[])[]): Promise<void> {
-    const { dialect } = this.db;
-    const { sql, bindings } = dialect.rowsOf(rows);
-    await trx.raw(`insert into ${into} ${sql} ${dialect.ignoreExisting(keyColumn)}`, bindings);
   }
 
   async lastId(): Promise<number> {
