@@ -15,6 +15,7 @@ import { adapter as kafka } from "../src/cluster/adapters/kafka.js";
 import { adapter as rabbitmq } from "../src/cluster/adapters/rabbitmq.js";
 import { decode } from "../src/cluster/envelope.js";
 import { LINK_DEFAULTS, Link } from "../src/cluster/link.js";
+import { xml } from "../src/xml/element.js";
 import { Jid } from "../src/xmpp/jid.js";
 import { Stanza } from "../src/xmpp/stanza.js";
 
@@ -121,8 +122,11 @@ async function single(make: Make): Promise<Way> {
 async function stanzas(make: Make): Promise<Way> {
   const jid = Jid.parse("juliet@example.net/balcony");
   const romeo = Jid.parse("romeo@example.net/orchard");
-  const attrs = { from: romeo.text, to: jid.text, type: "chat" };
-  const stanza = Stanza.ofParts("message", attrs, romeo, jid, `<body>${"x".repeat(BYTES)}</body>`);
+  const stanza = Stanza.make(
+    "message",
+    { from: romeo, to: jid, type: "chat" },
+    xml("body", {}, "x".repeat(BYTES)),
+  );
   const { send, close } = await pair(make, (bytes) => {
     for (const _ of decode(bytes).items) way.heard();
   });

@@ -279,7 +279,7 @@ export class Server {
       // Before the first client: who is where has to be known.
       await cluster.start({
         registry,
-        given: (full, stanza, receipt, origin) => delivery.take(full, stanza, receipt, origin),
+        given: (resource, stanza, receipt, origin) => delivery.take(resource, stanza, receipt, origin),
         lost: (stanza, why) =>
           delivery.lost(stanza, why === "full" ? "resource-constraint" : "recipient-unavailable"),
         stored: (bare, origin, asked) => drains.stored(bare, origin, asked),

@@ -39,8 +39,9 @@ export class Tally {
   }
 
   #count(item: Item): void {
-    const kind = item[0] === "stanza" ? item[1] : item[0];
-    if (item[0] === "stanza" && kind === "presence") this.targets += item[4].length;
+    const isPresence = item[0] === "stanza" && item[1].startsWith("<presence");
+    const kind = item[0] === "stanza" ? (isPresence ? "presence" : "message") : item[0];
+    if (isPresence) this.targets += typeof item[2] === "string" ? 1 : item[2].length;
     const sum = this.items.get(kind) ?? { count: 0, bytes: 0 };
     sum.count += 1;
     sum.bytes += sizeOf(item);

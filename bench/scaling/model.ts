@@ -24,21 +24,9 @@ const content = `${caps}<status>${"y".repeat(CONTENT - caps.length - 17)}</statu
 const body = `<body>${"z".repeat(60)}</body>`;
 
 export const presenceOf = (from: Jid) =>
-  Stanza.ofParts(
-    "presence",
-    { xmlns: "jabber:client", from: from.text, "xml:lang": "en" },
-    from,
-    undefined,
-    content,
-  );
+  Stanza.ofText(`<presence from="${from.text}" xml:lang="en">${content}</presence>`);
 
 export const unavailable = (from: Jid) => Stanza.make("presence", { from, type: "unavailable" });
 
 export const messageOf = (from: Jid, to: Jid, id: string) =>
-  Stanza.ofParts(
-    "message",
-    { xmlns: "jabber:client", from: from.text, to: to.text, type: "chat", id },
-    from,
-    to,
-    body,
-  );
+  Stanza.ofText(`<message from="${from.text}" to="${to.text}" type="chat" id="${id}">${body}</message>`);

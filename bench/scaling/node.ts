@@ -90,9 +90,8 @@ export class Node {
     await this.nodes.join(this.id);
     await this.cluster.start({
       registry: this.registry,
-      given: (full, stanza, receipt) => {
-        const session = this.registry.get(full)?.session;
-        if (session) session.send(stanza, receipt);
+      given: (resource, stanza, receipt) => {
+        if (resource?.session) resource.session.send(stanza, receipt);
         else receipt?.failed();
       },
       left: async ({ jid, presence }) => {

@@ -120,7 +120,7 @@ describe("sluice cluster and sluice dead-letters", function () {
 
     const message = (): Item => {
       const to = `juliet@${cluster.nodes[0].domain}/spec`;
-      return ["stanza", "message", { type: "chat" }, `<body>${SECRET}</body>`, [to], 0, 0, 0];
+      return ["stanza", `<message type="chat"><body>${SECRET}</body></message>`, [to], 0, 0, 0];
     };
 
     it("status shows both nodes with their sessions", async () => {

@@ -80,7 +80,7 @@ for (const [name, module] of [
 
     function message(): Buffer {
       const to = ["juliet@localhost/balcony"];
-      const item: Item = ["stanza", "message", { type: "chat" }, `<body>${SECRET}</body>`, to, 0, 0, 0];
+      const item: Item = ["stanza", `<message type="chat"><body>${SECRET}</body></message>`, to, 0, 0, 0];
       return encode({ n: 0, items: [item], poison: "it was too much" }) as Buffer;
     }
 

@@ -55,7 +55,7 @@ describe("What another node says", () => {
       body: encode({ n, items, ...(first && { first: true as const }) }),
     });
 
-  const poison: Item = ["stanza", "message", {}, "", [], 7, 0, 0];
+  const poison: Item = ["stanza", "<message/>", [], 7, 0, 0];
 
   it("goes on where it was when something could be neither handled nor set aside at first", async () => {
     asideFails = 2;

@@ -348,10 +348,10 @@ for (const database of ["postgres", "mysql"] as const)
     it("takes a node in whose others have more sessions than fit into one message", async () => {
       const { registry } = cluster.nodes[0].server;
       for (const node of [1, 2]) await cluster.leave(node);
-      const inner = `<status>${"x".repeat(400)}</status>`;
+      const status = `<status>${"x".repeat(400)}</status>`;
       for (let i = 0; i < 10_000; i++) {
         const jid = Jid.parse(`user${i}@${cluster.nodes[0].domain}/r`);
-        const presence = Stanza.ofParts("presence", { from: jid.text }, jid, undefined, inner);
+        const presence = Stanza.ofText(`<presence from="${jid.text}">${status}</presence>`);
         const common = {
           node: registry.node,
           priority: 0,

@@ -61,20 +61,54 @@ describe("A stanza", () => {
     for (const name of ["Message", "auth", "h:message", "", "toString"]) assert.ok(!isStanzaName(name), name);
   });
 
-  it("made of parts is as it was, and reads its children when they are asked for", () => {
+  it("made of text is as it was, and reads attributes and children when they are asked for", () => {
     const inner = "<body>a &lt; b</body><x xmlns='urn:example:x'><y/></x>";
     const from = Jid.parse("romeo@montague.example/orchard");
-    const attrs = { xmlns: "jabber:client", from: from.text, to: "juliet@capulet.example", type: "chat" };
-    const stanza = Stanza.ofParts("message", attrs, from, Jid.parse(attrs.to), inner);
-    assert.ok(stanza.text().endsWith(` type="chat">${inner}</message>`));
+    const tag = `<message from="${from.text}" to="juliet@capulet.example" type="chat"`;
+    const stanza = Stanza.ofText(`${tag}>${inner}</message>`);
+    assert.equal(stanza.text(), `${tag}>${inner}</message>`);
+    assert.ok(stanza.text(true).startsWith('<message xmlns="jabber:client" from='));
+    assert.deepEqual([stanza.from, stanza.to?.text, stanza.type], [from, "juliet@capulet.example", "chat"]);
+    assert.equal(stanza.id, undefined);
+    assert.deepEqual(stanza.attrs, {
+      xmlns: "jabber:client",
+      from: from.text,
+      to: "juliet@capulet.example",
+      type: "chat",
+    });
     assert.equal(stanza.getChildText("body"), "a < b");
     assert.equal(stanza.getChild("x", "urn:example:x")?.parent, stanza);
     assert.equal(stanza.getChild("body")?.getNS(), "jabber:client");
     assert.equal(stanza.children, stanza.children);
     const view = stanza.withTo(from);
-    assert.equal(view.children, stanza.children);
+    assert.equal(view.getChildText("body"), "a < b");
     assert.equal(view.shares(stanza), true);
     assert.equal(view.shares(stanza.withId("other")), false);
+  });
+
+  it("made of text may be for somebody else, and keeps what its values say", () => {
+    const odd = ` to="nobody" type=" id='&<>\t\n"\r`;
+    const element = xml("message", { id: odd, "xml:lang": "en", type: "", to: "juliet@capulet.example/a&b" });
+    const text = Stanza.of(element).text();
+    assert.equal(Stanza.ofText(text).to?.text, "juliet@capulet.example/a&b");
+    for (const stanza of [
+      Stanza.ofText(text),
+      Stanza.ofText(text, NURSE),
+      Stanza.ofText(text, null),
+      Stanza.ofText(text, null).withAddresses(ROMEO, JULIET).ownCopy(),
+      Stanza.ofText("<message/>").withTo(NURSE).withId(odd),
+    ]) {
+      const read = Stanza.of(parseElement(stanza.toString()));
+      assert.equal(stanza.id, odd);
+      assert.deepEqual(
+        [read.id, read.type, read.to?.text, read.from?.text],
+        [stanza.id, stanza.type, stanza.to?.text, stanza.from?.text],
+      );
+      assert.deepEqual(read.attrs, stanza.attrs);
+      assert.deepEqual(stanza.children, []);
+    }
+    assert.equal(Stanza.ofText(text, null).attrs.to, undefined);
+    for (const wrong of ["", "<body/>", "message"]) assert.throws(() => Stanza.ofText(wrong), /no stanza/);
   });
 });
 

@@ -106,5 +106,6 @@ function itemsOf({ body }: DeadLetter): readonly Item[] | undefined {
 }
 
 function kindOf(item: Item): string {
-  return item[0] === "stanza" || item[0] === "news" ? `${item[0]} (${item[1]})` : item[0];
+  if (item[0] === "stanza") return `stanza (${/^<(\w+)/.exec(item[1])?.[1]})`;
+  return item[0] === "news" ? `news (${item[1]})` : item[0];
 }

@@ -1,6 +1,14 @@
 import type { Jid } from "../xmpp/jid.js";
 import type { Stanza } from "../xmpp/stanza.js";
-import { type Item, type Outcome, partsOf, sizeOf, stanzaItem, targetOf } from "./envelope.js";
+import {
+  addTarget,
+  type Item,
+  type Outcome,
+  partsOf,
+  type StanzaItem,
+  sizeOf,
+  stanzaItem,
+} from "./envelope.js";
 
 export interface BacklogOptions {
   /** Items that may wait for a node before senders are read more slowly; with four times as many, no more are taken. */
@@ -67,17 +75,15 @@ export class Backlog {
   /** A stanza for one of the node's resources; `number` 0 = no receipt. */
   putStanza(stanza: Stanza, full: Jid, number: number, kept?: { account: { id: number }; id: number }): void {
     const last = this.#queue[this.#queue.length - 1];
-    // Now at the latest the stanza is text, which is what is compared.
-    const { length } = stanza.inner;
     if (number === 0 && last?.stanza?.shares(stanza)) {
-      (last.item as Extract<Item, ["stanza", ...unknown[]]>)[4].push(targetOf(stanza, full));
+      addTarget(last.item as StanzaItem, stanza, full);
       last.size += full.text.length;
       this.#size += full.text.length;
       this.added(0, full.text.length);
       return;
     }
     const item = stanzaItem(stanza, full, number, kept);
-    const size = length + 200;
+    const size = item[1].length + 100;
     this.#put({ item, size, stanza: number === 0 ? stanza : undefined, tale: false });
   }
 

@@ -5,13 +5,12 @@ import type { Nodes, Registry } from "../session/registry.js";
 import type { Receipt, Resource } from "../session/session.js";
 import type { MessageIds } from "../storage/message-id.js";
 import type { Account, MessageRepository, NodeRepository } from "../storage/types.js";
-import type { Attrs } from "../xml/element.js";
 import { type StreamCondition, StreamError } from "../xmpp/errors.js";
 import { Jid } from "../xmpp/jid.js";
 import { Stanza } from "../xmpp/stanza.js";
 import type { ClusterAdapter, DeadLetter, NodeId } from "./adapter.js";
 import { Directory } from "./directory.js";
-import { decode, type Item, type Outcome, sizeOf, type Target } from "./envelope.js";
+import { decode, type Item, type Outcome, type StanzaItem, sizeOf, type Target } from "./envelope.js";
 import { Homes } from "./homes.js";
 import { Link, type LinkOptions } from "./link.js";
 import { Members } from "./members.js";
@@ -67,8 +66,8 @@ export interface ClusterParts {
 /** What the cluster has for the node it is on. */
 export interface ClusterEvents {
   registry: Registry;
-  /** A stanza for a resource that the sender's node believes to be here. */
-  given(full: Jid, stanza: Stanza, receipt: Receipt | undefined, origin: NodeId): void;
+  /** A stanza for a resource that the sender's node believes to be here; undefined: it is nowhere. */
+  given(resource: Resource | undefined, stanza: Stanza, receipt: Receipt | undefined, origin: NodeId): void;
   /** A stanza without a receipt that could not be sent: its node is gone, or too much waits for it. */
   lost(stanza: Stanza, why: "gone" | "full"): void;
   /** Messages for an account are in the store; `asked` of them were to wait there because this node said so. */
@@ -139,7 +138,7 @@ export class Cluster implements Nodes {
       missed: (from) => this.#missed(from),
       // A message that is kept waits for its recipient's next login.
       refused: (item, from) => {
-        if (item[0] === "stanza" && item[5] !== 0) this.#members.get(from)?.link.putReceipt(item[5], "x");
+        if (item[0] === "stanza" && item[3] !== 0) this.#members.get(from)?.link.putReceipt(item[3], "x");
       },
       sendSelf: (key, body) => adapter.send(self, key, body),
       log: parts.log,
@@ -219,7 +218,7 @@ export class Cluster implements Nodes {
   }
 
   get isUnsettled(): boolean {
-    return Date.now() < this.#unsettledUntil;
+    return this.#unsettledUntil > 0 && Date.now() < this.#unsettledUntil;
   }
 
   async settled(account?: Jid): Promise<void> {
@@ -368,7 +367,8 @@ export class Cluster implements Nodes {
     // Ids of requests end in the name of the node that asked: router/requests.ts.
     const node = iq.id?.slice(iq.id.lastIndexOf("@") + 1);
     const peer = node === undefined ? undefined : this.#members.get(node);
-    peer?.link.put(["iq", iq.attrs, iq.inner], iq.inner.length + 100);
+    const text = iq.text();
+    peer?.link.put(["iq", text], text.length + 100);
     return peer !== undefined;
   }
 
@@ -515,11 +515,9 @@ export class Cluster implements Nodes {
       case "refuse":
         this.#questions.refused(from, item[1], item[2]);
         return;
-      case "iq": {
-        const [, attrs, inner] = item;
-        this.#events.answer(stanzaOf("iq", attrs, addressOf(attrs.to), inner));
+      case "iq":
+        this.#events.answer(Stanza.ofText(item[1]));
         return;
-      }
       case "news":
         this.#events.told(item[1], item[2]);
         return;
@@ -548,20 +546,35 @@ export class Cluster implements Nodes {
     if (lost) void this.#events.left(lost);
   }
 
-  #given(item: Extract<Item, ["stanza", ...unknown[]]>, origin: NodeId): void {
-    const [, kind, attrs, inner, targets, number, accountId, messageId] = item;
+  #given(item: StanzaItem, origin: NodeId): void {
+    const [, text, targets, number, accountId, messageId] = item;
     if (messageId !== 0) this.parts.ids.follow(messageId);
-    for (const target of targets) {
-      const [fullText, to] = placesOf(target, attrs);
-      const full = Jid.parse(fullText);
-      const stanza = stanzaOf(kind, attrs, to === fullText ? full : addressOf(to), inner);
-      if (number === 0) this.#events.given(full, stanza, undefined, origin);
-      else {
-        const kept =
-          messageId === 0 ? undefined : { account: { id: accountId, jid: full.bare }, id: messageId };
-        this.#events.given(full, stanza, this.borrowed(origin, number, kept), origin);
-      }
+    if (typeof targets !== "string") {
+      for (const target of targets) this.#givenOne(text, target, number, accountId, messageId, origin);
+    } else {
+      this.#givenOne(text, targets, number, accountId, messageId, origin);
     }
+  }
+
+  #givenOne(
+    text: string,
+    target: Target,
+    number: number,
+    accountId: number,
+    messageId: number,
+    origin: NodeId,
+  ): void {
+    const [fullText, to] = typeof target === "string" ? [target, target] : target;
+    const resource = this.#events.registry.named(fullText);
+    const full = resource?.jid ?? Jid.parse(fullText);
+    const stanza = Stanza.ofText(text, to === fullText ? full : addressOf(to));
+    let receipt: Receipt | undefined;
+    if (number !== 0) {
+      const kept =
+        messageId === 0 ? undefined : { account: { id: accountId, jid: full.bare }, id: messageId };
+      receipt = this.borrowed(origin, number, kept);
+    }
+    this.#events.given(resource, stanza, receipt, origin);
   }
 
   /** For receipts of what this node was given. */
@@ -632,8 +645,7 @@ export class Cluster implements Nodes {
       const { items, poison } = decode(body);
       if (poison !== undefined) throw new Error(poison);
       for (const item of items) {
-        if (item[0] === "stanza" && item[7] === 0)
-          this.#given(["stanza", item[1], item[2], item[3], item[4], 0, 0, 0], from);
+        if (item[0] === "stanza" && item[5] === 0) this.#given(["stanza", item[1], item[2], 0, 0, 0], from);
       }
     });
     await this.#events.inherit(node, slot);
@@ -644,26 +656,7 @@ export class Cluster implements Nodes {
 
 type CloseRequest = [full: string, boundAt: number, condition: StreamCondition, text: string | null];
 
-/** @returns the resource that a stanza is for, and what its `to` says there; "": nothing */
-function placesOf(target: Target, attrs: Attrs): [full: string, to: string] {
-  if (target === 0) return [attrs.to, attrs.to];
-  return typeof target === "string" ? [target, target] : target;
-}
-
-function addressOf(text: string | undefined): Jid | undefined {
-  return text ? Jid.parse(text) : undefined;
-}
-
-/**
- * @param attrs of this stanza and of others
- * @param to whom it is for, whatever the attributes say
- */
-function stanzaOf(kind: Stanza["kind"], attrs: Attrs, to: Jid | undefined, inner: string): Stanza {
-  let own = attrs;
-  if (attrs.to !== to?.text) {
-    own = { ...attrs };
-    if (to) own.to = to.text;
-    else delete own.to;
-  }
-  return Stanza.ofParts(kind, own, addressOf(attrs.from), to, inner);
+/** @param text "": nobody */
+function addressOf(text: string): Jid | null {
+  return text === "" ? null : Jid.parse(text);
 }

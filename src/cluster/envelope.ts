@@ -1,17 +1,16 @@
-/** What nodes say to each other: batches of items, as JSON. */
+/** What nodes say to each other: batches of items, as JSON, behind which stanzas stand as they are. */
 import type { Resource } from "../session/session.js";
 import { NO_FLAGS } from "../session/session.js";
-import type { Attrs } from "../xml/element.js";
 import { Jid } from "../xmpp/jid.js";
-import { Stanza, type StanzaKind } from "../xmpp/stanza.js";
+import { Stanza } from "../xmpp/stanza.js";
 
 /** Raised with each change that an older node would misunderstand. */
-const VERSION = 4;
+const VERSION = 5;
 
-/** A row of the directory: localpart@domain/resource, presence (attributes and content), priority, interested, flags, bound at. */
+/** A row of the directory: localpart@domain/resource, presence as text, priority, interested, flags, bound at. */
 export type Row = [
   jid: string,
-  presence: [Attrs, string] | 0,
+  presence: string | 0,
   priority: number,
   interested: 0 | 1,
   flags: string[],
@@ -21,11 +20,8 @@ export type Row = [
 /** What became of a message: delivered, failed, refused by a hook, or it is to wait in the store. */
 export type Outcome = "d" | "f" | "x" | "l";
 
-/**
- * Whom a stanza is for: 0 for the full JID in its attribute `to`; another one, which `to` is to say there; or that and what `to` is to
- * say ("": nothing).
- */
-export type Target = 0 | string | [full: string, to: string];
+/** Whom a stanza is for: a full JID, which its `to` is to say there, too; or that and what `to` is to say ("": nothing). */
+export type Target = string | [full: string, to: string];
 
 export type Item =
   /** I tell of all my sessions from here on. */
@@ -38,8 +34,8 @@ export type Item =
   | ["end", string, number]
   /** A session of mine is that node's from now on: full JID, node, bound there at. */
   | ["moved", string, string, number]
-  /** The attributes as one of the targets has them. The receipt's number, where one is wanted; account and id of a kept message. */
-  | ["stanza", StanzaKind, Attrs, string, Target[], number, number, number]
+  /** As text for one of the targets. The receipt's number, where one is wanted; account and id of a kept message. */
+  | ["stanza", string, string | Target[], number, number, number]
   /** What became of each of these. */
   | ["receipts", number[], Outcome]
   /** Bare JID: something is in the store for it now; so many of that were answered by `l` before. */
@@ -56,7 +52,7 @@ export type Item =
   | ["answer", number, unknown]
   | ["refuse", number, string]
   /** An iq that answers a request of yours. */
-  | ["iq", Attrs, string]
+  | ["iq", string]
   | ["gone", string]
   /** What a part of the server tells itself on another node. */
   | ["news", string, unknown]
@@ -64,6 +60,8 @@ export type Item =
   | ["forget", string]
   /** A piece of an item's JSON that is too long for one batch; 1: the last one. The other pieces stand right before it. */
   | ["part", string, 0 | 1];
+
+export type StanzaItem = Extract<Item, ["stanza", ...unknown[]]>;
 
 export interface Batch {
   /** Counts up from 0 between two nodes. */
@@ -75,20 +73,96 @@ export interface Batch {
   poison?: string;
 }
 
+/** Numbers that are told of each stanza: see `encode`. */
+const FIGURES = 5;
+/** Bytes. Nearly all batches are put together here, and copied out: what they take is known only then. */
+const DRAFT = 256 * 1024;
+const draft = Buffer.allocUnsafeSlow(DRAFT);
+/** Bytes of UTF-8 for a unit of UTF-16 at the most. */
+const MAX_UNIT = 3;
+
+/**
+ * One line of JSON, which has no line feed, and behind it, as they are, each stanza and whom it is for. In the line, among the other
+ * items, stands for stanzas how many of them there are; and last the figures of all: the characters of the stanza; those of whom it
+ * is for, negative where that is JSON; receipt and account; and the id, as the difference to the one before.
+ */
 export function encode({ n, first, items, poison }: Batch): Buffer {
-  return Buffer.from(JSON.stringify([VERSION, n, poison ?? (first ? 1 : 0), items]));
+  const others: (Item | number)[] = [];
+  const figures: number[] = [];
+  let texts = "";
+  let stanzas = 0;
+  let before = 0;
+  for (const item of items) {
+    if (item[0] !== "stanza") {
+      if (stanzas > 0) others.push(stanzas);
+      stanzas = 0;
+      others.push(item);
+      continue;
+    }
+    const [, text, targets, number, account, id] = item;
+    stanzas += 1;
+    texts += text;
+    if (typeof targets === "string") {
+      texts += targets;
+      figures.push(text.length, targets.length, number, account, id - before);
+    } else {
+      const list = JSON.stringify(targets);
+      texts += list;
+      figures.push(text.length, -list.length, number, account, id - before);
+    }
+    before = id;
+  }
+  if (stanzas > 0) others.push(stanzas);
+  const head = JSON.stringify([VERSION, n, poison ?? (first ? 1 : 0), others, figures]);
+  return bytesOf(`${head}\n${texts}`);
+}
+
+function bytesOf(text: string): Buffer {
+  if (MAX_UNIT * text.length > DRAFT) return Buffer.from(text);
+  return Buffer.from(draft.subarray(0, draft.write(text)));
 }
 
 /** @throws Error for what no node of this version has written. */
 export function decode(bytes: Uint8Array): Batch {
-  const read = parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString());
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
+  const end = text.indexOf("\n");
+  const read = parse(end < 0 ? text : text.slice(0, end));
   if (!Array.isArray(read) || read[0] !== VERSION) {
     throw new Error(`a message of another version: ${Array.isArray(read) ? read[0] : typeof read}`);
   }
-  const [, n, first, items] = read as [number, number, number | string, Item[]];
-  if (!Number.isSafeInteger(n) || !Array.isArray(items)) throw new Error("not a batch");
+  const [, n, first, others, figures] = read as [number, number, number | string, unknown, unknown];
+  if (!Number.isSafeInteger(n) || end < 0) throw new Error("not a batch");
+  const items = itemsOf(others, figures, text, end + 1);
   if (typeof first === "string") return { n, items, poison: first };
   return { n, items, ...(first === 1 && { first: true as const }) };
+}
+
+function itemsOf(others: unknown, figures: unknown, text: string, start: number): Item[] {
+  if (!Array.isArray(others) || !Array.isArray(figures)) throw new Error("not a batch");
+  const items: Item[] = [];
+  let at = start;
+  let figure = 0;
+  let id = 0;
+  for (const other of others as (Item | number)[]) {
+    if (typeof other !== "number") {
+      items.push(other);
+      continue;
+    }
+    const last = figure + FIGURES * other;
+    if (last > figures.length) break;
+    for (; figure < last; figure += FIGURES) {
+      const middle = at + figures[figure];
+      const length = figures[figure + 1];
+      const stanza = text.slice(at, middle);
+      at = middle + Math.abs(length);
+      const whom = text.slice(middle, at);
+      id += figures[figure + 4];
+      const targets = length < 0 ? (parse(whom) as Target[]) : whom;
+      items.push(["stanza", stanza, targets, figures[figure + 2], figures[figure + 3], id]);
+    }
+  }
+  if (figure !== figures.length || at !== text.length) throw new Error("not the stanzas that it should have");
+  return items;
 }
 
 /** @throws Error that does not quote the text, as JSON.parse does: it becomes the reason of a dead letter. */
@@ -115,7 +189,7 @@ export function partsOf(item: Item, size: number): Item[] {
 }
 
 export function rowOf({ jid, presence, priority, interested, flags, boundAt }: Resource): Row {
-  const shown: Row[1] = presence ? [presence.attrs, presence.inner] : 0;
+  const shown = presence?.text() ?? 0;
   return [jid.text, shown, priority, interested ? 1 : 0, [...flags], boundAt];
 }
 
@@ -125,7 +199,7 @@ export function resourceOf([text, shown, priority, interested, flags, boundAt]: 
   return {
     jid,
     node,
-    presence: shown === 0 ? undefined : Stanza.ofParts("presence", shown[0], jid, undefined, shown[1]),
+    presence: shown === 0 ? undefined : Stanza.ofText(shown),
     priority,
     interested: interested === 1,
     flags: flags.length === 0 ? NO_FLAGS : new Set(flags),
@@ -140,19 +214,19 @@ export function stanzaItem(
   full: Jid,
   number: number,
   kept?: { account: { id: number }; id: number },
-): Item {
-  return [
-    "stanza",
-    stanza.kind,
-    stanza.attrs,
-    stanza.inner,
-    [stanza.attrs.to === full.text ? 0 : targetOf(stanza, full)],
-    number,
-    kept?.account.id ?? 0,
-    kept?.id ?? 0,
-  ];
+): StanzaItem {
+  const target = targetOf(stanza, full);
+  const targets = typeof target === "string" ? target : [target];
+  return ["stanza", stanza.text(), targets, number, kept?.account.id ?? 0, kept?.id ?? 0];
 }
 
-export function targetOf(stanza: Stanza, full: Jid): Target {
-  return stanza.attrs.to === full.text ? full.text : [full.text, stanza.attrs.to ?? ""];
+/** One more to have it. */
+export function addTarget(item: StanzaItem, stanza: Stanza, full: Jid): void {
+  const target = targetOf(stanza, full);
+  if (typeof item[2] === "string") item[2] = [item[2], target];
+  else item[2].push(target);
+}
+
+function targetOf({ to }: Stanza, full: Jid): Target {
+  return to?.text === full.text ? full.text : [full.text, to?.text ?? ""];
 }

@@ -1,19 +1,23 @@
+import { Places } from "./places.js";
+
 /** Numbers that came of late: the last `most` of them at least, and no more than twice as many. */
 export class Recent {
-  #now = new Set<number>();
-  #before: ReadonlySet<number> = new Set();
+  #now = new Places<true>();
+  #before = new Places<true>();
 
   constructor(private readonly most: number) {}
 
   add(number: number): void {
     if (this.#now.size >= this.most) {
+      const oldest = this.#before;
       this.#before = this.#now;
-      this.#now = new Set();
+      this.#now = oldest;
+      oldest.clear();
     }
-    this.#now.add(number);
+    this.#now.add(number, true);
   }
 
   has(number: number): boolean {
-    return this.#now.has(number) || this.#before.has(number);
+    return this.#now.get(number) === true || this.#before.get(number) === true;
   }
 }

@@ -274,8 +274,7 @@ export class Delivery {
   }
 
   /** From another node, for a resource that it believes to be here. */
-  take(full: Jid, stanza: Stanza, receipt: Receipt | undefined, origin: string): void {
-    const resource = this.registry.get(full);
+  take(resource: Resource | undefined, stanza: Stanza, receipt: Receipt | undefined, origin: string): void {
     const session = resource?.session;
     if (!session) {
       // It has moved on. What is kept goes back to where it came from, and from there after those before it.

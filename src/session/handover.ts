@@ -1,20 +1,17 @@
 /** A managed session that goes on on another node: XEP-0198 §5, where the client comes back elsewhere. */
 import type { Hooks } from "../hooks.js";
 import type { Account } from "../storage/types.js";
-import type { Attrs } from "../xml/element.js";
 import { Jid } from "../xmpp/jid.js";
-import { Stanza, type StanzaKind } from "../xmpp/stanza.js";
+import { Stanza } from "../xmpp/stanza.js";
 import { ClientSession, type Outlet } from "./client-session.js";
 import { Handled } from "./handled.js";
 import { Managed, type ManagedOptions, type ManagedOutlet } from "./managed.js";
 import type { Receipt } from "./session.js";
 import { Unacked } from "./unacked.js";
 
-/** A stanza that the client has not acknowledged; the number of its receipt, and the kept message's account and id; see `Sent`. */
+/** A stanza that the client has not acknowledged, as text; the number of its receipt, and the kept message's account and id; see `Sent`. */
 type Left = [
-  StanzaKind,
-  Attrs,
-  string,
+  stanza: string,
   number: number,
   accountId: number,
   messageId: number,
@@ -27,8 +24,8 @@ export interface Luggage {
   full: string;
   /** From when on it is the other node's, ms since 1970: always later than before, so that old news of it are known as such. */
   boundAt: number;
-  /** Attributes and content. */
-  presence: [Attrs, string] | null;
+  /** As text. */
+  presence: string | null;
   priority: number;
   interested: boolean;
   flags: string[];
@@ -72,21 +69,12 @@ export async function pack(
   const { acknowledged } = managed.unacked;
   const left = session.takeAll().map(({ stanza, receipt, since, written }): Left => {
     const number = receipt ? desk.lend(node, receipt) : 0;
-    return [
-      stanza.kind,
-      stanza.attrs,
-      stanza.inner,
-      number,
-      receipt?.kept?.account.id ?? 0,
-      receipt?.kept?.id ?? 0,
-      since,
-      written,
-    ];
+    return [stanza.text(), number, receipt?.kept?.account.id ?? 0, receipt?.kept?.id ?? 0, since, written];
   });
   return {
     full: session.jid.text,
     boundAt,
-    presence: presence ? [presence.attrs, presence.inner] : null,
+    presence: presence?.text() ?? null,
     priority,
     interested,
     flags: [...flags],
@@ -115,11 +103,11 @@ export function unpack(
   const session = new ClientSession(jid, account, false, node, hooks, outlet, lost, luggage.boundAt);
   session.arrived = true;
   const unacked = new Unacked(luggage.acknowledged);
-  for (const [kind, attrs, inner, number, accountId, messageId, since, written] of luggage.left) {
+  for (const [text, number, accountId, messageId, since, written] of luggage.left) {
     const kept = messageId === 0 ? undefined : { account: { id: accountId, jid: jid.bare }, id: messageId };
-    const stanza = stanzaOf(kind, attrs, inner);
+    const stanza = Stanza.ofText(text);
     const receipt = number === 0 ? undefined : desk.borrowed(from, number, kept);
-    unacked.push(stanza, receipt, inner.length + 100, written, since);
+    unacked.push(stanza, receipt, text.length, written, since);
   }
   const handled = new Handled(luggage.handled);
   session.managed = new Managed(options, luggage.resumeTimeout, outlet, { id, handled, unacked });
@@ -128,15 +116,10 @@ export function unpack(
   const { presence, priority, interested, flags } = luggage;
   session.resource = {
     ...session.resource,
-    presence: presence ? stanzaOf("presence", ...presence) : undefined,
+    presence: presence === null ? undefined : Stanza.ofText(presence),
     priority,
     interested,
     flags: new Set(flags),
   };
   return session;
-}
-
-function stanzaOf(kind: StanzaKind, attrs: Attrs, inner: string): Stanza {
-  const jidOf = (text: string | undefined) => (text === undefined ? undefined : Jid.parse(text));
-  return Stanza.ofParts(kind, attrs, jidOf(attrs.from), jidOf(attrs.to), inner);
 }

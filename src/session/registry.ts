@@ -89,6 +89,11 @@ export interface RegistryEvents {
 
 const NOBODY: readonly Resource[] = [];
 
+/** Two nodes may claim the same address for a moment: the later one has it. */
+function laterOf(one: Resource | undefined, other: Resource): Resource {
+  return one && one.boundAt > other.boundAt ? one : other;
+}
+
 /** All bound resources by account: this node's own, and what other nodes announced. */
 export class Registry implements Sessions {
   readonly #accounts = new Map<string, readonly Resource[]>();
@@ -119,11 +124,17 @@ export class Registry implements Sessions {
     const list = this.#accounts.get(full.bareText);
     if (!list) return undefined;
     let found: Resource | undefined;
-    for (const resource of list) {
-      // Two nodes may claim the same address for a moment: the later one has it.
-      if (resource.jid.resource === full.resource && !(found && found.boundAt > resource.boundAt))
-        found = resource;
-    }
+    for (const resource of list)
+      if (resource.jid.resource === full.resource) found = laterOf(found, resource);
+    return found;
+  }
+
+  /** As `get`, by the text of a full JID in its canonical form. */
+  named(full: string): Resource | undefined {
+    const list = this.#accounts.get(full.slice(0, full.indexOf("/")));
+    if (!list) return undefined;
+    let found: Resource | undefined;
+    for (const resource of list) if (resource.jid.text === full) found = laterOf(found, resource);
     return found;
   }
 

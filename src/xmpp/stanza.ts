@@ -1,7 +1,6 @@
 import {
   type Attrs,
   Element,
-  escapeAttribute,
   escapeText,
   type Node,
   openingTag,
@@ -11,16 +10,20 @@ import {
 } from "../xml/element.js";
 import { ownAttrs, ownNodes, ownText } from "../xml/own-copy.js";
 import { parseElement } from "../xml/parse.js";
+import { attributeOf, withAttribute } from "../xml/tag.js";
 import { StanzaError } from "./errors.js";
 import { Jid } from "./jid.js";
 
 export const NS_CLIENT = "jabber:client";
+const XMLNS = ` xmlns="${NS_CLIENT}"`;
 
 /** Says when a stanza has been handled for good: see `session/handled.ts`. */
 export interface Ticket {
   hold(): void;
   release(): void;
 }
+
+type ViewedName = "from" | "to" | "id";
 
 export type StanzaKind = "message" | "presence" | "iq";
 
@@ -32,6 +35,7 @@ export class Stanza extends Element {
   declare readonly name: StanzaKind;
   declare readonly attrs: Readonly<Attrs>;
   declare readonly children: Node[];
+  declare readonly from: Jid | undefined;
   /** The children as text, made once and shared by all views; set by the parser from what it read. */
   #inner: string | undefined;
   #tag: string | undefined;
@@ -45,13 +49,14 @@ export class Stanza extends Element {
   protected constructor(
     kind: StanzaKind,
     attrs: Attrs,
-    readonly from: Jid | undefined,
+    from: Jid | undefined,
     readonly to: Jid | undefined,
     children: Node[],
     inner?: string,
   ) {
     super(kind);
     (this as { attrs: Attrs }).attrs = attrs;
+    (this as { from: Jid | undefined }).from = from;
     (this as { children: Node[] }).children = children;
     this.#inner = inner;
   }
@@ -74,17 +79,28 @@ export class Stanza extends Element {
   }
 
   /**
-   * From what another node has validated and taken apart. The children are made when somebody asks for them, which few do.
-   * @param inner text of the children, of which the default namespace is that of clients
+   * From what `text()` of another one was, on a node that has validated it. Its attributes and children are read when somebody asks
+   * for them, which few do.
+   * @param to whom it is for, where its `to` is another; null: nobody
+   * @throws Error for what begins as no stanza does.
    */
-  static ofParts(
-    kind: StanzaKind,
-    attrs: Attrs,
-    from: Jid | undefined,
-    to: Jid | undefined,
-    inner: string,
-  ): Stanza {
-    return UnreadStanza.withText(kind, attrs, from, to, inner);
+  static ofText(text: string, to?: Jid | null): Stanza {
+    const kind = kindOf(text);
+    // In values there is none: `escapeAttribute`.
+    const end = text.indexOf(">");
+    const isEmpty = text.startsWith("/>", end - 1);
+    const inner = isEmpty ? "" : text.slice(end + 1, -"</>".length - kind.length);
+    let tag = text.slice(0, isEmpty ? end - 1 : end);
+    let target = to ?? undefined;
+    if (to === undefined) target = addressIn(tag, "to");
+    else if (attributeOf(tag, "to") !== to?.text) tag = withAttribute(tag, "to", to?.text);
+    return Stanza.unread(kind, tag, target, inner);
+  }
+
+  protected static unread(kind: StanzaKind, tag: string, to: Jid | undefined, inner: string): Stanza {
+    const stanza = new UnreadStanza(kind, {}, undefined, to, [], inner);
+    stanza.#tag = tag;
+    return stanza;
   }
 
   /** Builds one: `Stanza.make("message", { to, type: "chat" }, xml("body", {}, "hi"))`. */
@@ -110,19 +126,24 @@ export class Stanza extends Element {
   }
 
   withTo(to: Jid): Stanza {
-    return this.#view(changed(this.attrs, "to", to.text), this.from, to);
+    return this.#shared(this.viewed("to", to.text, this.from, to));
   }
 
   withFrom(from: Jid): Stanza {
-    return this.#view(changed(this.attrs, "from", from.text), from, this.to);
+    return this.#shared(this.viewed("from", from.text, from, this.to));
   }
 
   withId(id: string): Stanza {
-    return this.#view(changed(this.attrs, "id", id), this.from, this.to);
+    return this.#shared(this.viewed("id", id, this.from, this.to));
   }
 
   withAddresses(from: Jid, to: Jid): Stanza {
-    return this.#view(changed(changed(this.attrs, "from", from.text), "to", to.text), from, to);
+    return this.withFrom(from).withTo(to);
+  }
+
+  /** With one attribute set; `from` and `to` as they are then. */
+  protected viewed(name: ViewedName, value: string, from: Jid | undefined, to: Jid | undefined): Stanza {
+    return new Stanza(this.name, changed(this.attrs, name, value), from, to, this.children, this.#inner);
   }
 
   /** The same stanza with other children. The children are taken over: hand in fresh elements or ones that nobody edits. */
@@ -135,7 +156,7 @@ export class Stanza extends Element {
     let inner = this.#inner;
     if (inner !== undefined) {
       for (const child of children) {
-        inner += typeof child === "object" ? serialize(child, this.attrs.xmlns) : escapeText(child);
+        inner += typeof child === "object" ? serialize(child, NS_CLIENT) : escapeText(child);
       }
     }
     const all = [...this.children, ...children];
@@ -146,10 +167,14 @@ export class Stanza extends Element {
 
   /** The same stanza for somebody who keeps it: it holds on to nothing of the chunk that it was read from. */
   ownCopy(): Stanza {
+    return this.#shared(this.copied());
+  }
+
+  protected copied(): Stanza {
     const inner = this.#inner === undefined ? undefined : ownText(this.#inner);
     const copy = new Stanza(this.name, ownAttrs(this.attrs), this.from, this.to, [], inner);
     copy.children.push(...ownNodes(this.children, copy));
-    return this.#shared(copy);
+    return copy;
   }
 
   /** The result of an iq: addresses swapped, same id. RFC 6120 §8.2.3 */
@@ -171,30 +196,29 @@ export class Stanza extends Element {
   }
 
   /**
-   * The stanza as text for a stream whose default namespace is the stanza's own.
+   * The stanza as text for a stream whose default namespace is that of clients.
    * @param standalone true where nothing around declares that namespace (WebSocket frames, storage).
    */
   text(standalone = false): string {
     const { inner } = this;
-    let tag = this.#openingTag;
+    let { tag } = this;
     if (standalone) {
-      const xmlns = escapeAttribute(this.attrs.xmlns ?? NS_CLIENT);
-      tag = `<${this.name} xmlns="${xmlns}"${tag.slice(this.name.length + 1)}`;
+      tag = `<${this.name}${XMLNS}${tag.slice(this.name.length + 1)}`;
     }
     return inner === "" ? `${tag}/>` : `${tag}>${inner}</${this.name}>`;
   }
 
   /** Without its end and its namespace. A message is measured, sent and stored; presence is kept for long, and is not to be more than it is. */
-  get #openingTag(): string {
+  protected get tag(): string {
     if (this.#tag !== undefined) return this.#tag;
-    const tag = openingTag(this.name, this.attrs, this.attrs.xmlns);
+    const tag = openingTag(this.name, this.attrs, NS_CLIENT);
     if (this.name === "message") this.#tag = tag;
     return tag;
   }
 
-  /** The children as text, of which the default namespace is the stanza's own. */
+  /** The children as text, of which the default namespace is that of clients. */
   get inner(): string {
-    this.#inner ??= serializeChildren(this, this.attrs.xmlns);
+    this.#inner ??= serializeChildren(this, NS_CLIENT);
     return this.#inner;
   }
 
@@ -210,16 +234,11 @@ export class Stanza extends Element {
 
   /** Characters of its text, about. */
   get size(): number {
-    const xmlns = ' xmlns=""'.length + (this.attrs.xmlns ?? NS_CLIENT).length;
-    return this.#openingTag.length + xmlns + this.inner.length + this.name.length + "></>".length;
+    return this.tag.length + XMLNS.length + this.inner.length + this.name.length + "></>".length;
   }
 
   override toString(): string {
     return this.text(true);
-  }
-
-  #view(attrs: Attrs, from: Jid | undefined, to: Jid | undefined): Stanza {
-    return this.#shared(new Stanza(this.name, attrs, from, to, this.children, this.#inner));
   }
 
   #shared(other: Stanza): Stanza {
@@ -229,32 +248,74 @@ export class Stanza extends Element {
   }
 }
 
-/** Its children are read when they are first asked for: see `Stanza.ofParts`. */
+/** Most of it is read when it is first asked for: see `Stanza.ofText`. */
 class UnreadStanza extends Stanza {
-  static withText(
-    kind: StanzaKind,
-    attrs: Attrs,
-    from: Jid | undefined,
+  /** null: not looked for yet. */
+  #type: string | undefined | null = null;
+
+  override get type(): string | undefined {
+    if (this.#type === null) this.#type = attributeOf(this.tag, "type");
+    return this.#type;
+  }
+
+  override get id(): string | undefined {
+    return attributeOf(this.tag, "id");
+  }
+
+  protected override viewed(
+    name: ViewedName,
+    value: string,
+    _: Jid | undefined,
     to: Jid | undefined,
-    inner: string,
   ): Stanza {
-    return new UnreadStanza(kind, attrs, from, to, [], inner);
+    return Stanza.unread(this.name, withAttribute(this.tag, name, value), to, this.inner);
+  }
+
+  protected override copied(): Stanza {
+    return Stanza.ofText(ownText(this.text()), this.to ?? null);
   }
 }
 
-Object.defineProperty(UnreadStanza.prototype, "children", {
-  get(this: UnreadStanza): Node[] {
-    const { children } = parseElement(`<x xmlns="${NS_CLIENT}">${this.inner}</x>`);
-    for (const child of children) if (typeof child === "object") child.parent = this;
-    Object.defineProperty(this, "children", { value: children, writable: true, enumerable: true });
-    return children;
-  },
-  // What the constructors set is empty.
-  set: () => undefined,
+/** A property that is made of the text when somebody asks for it. What the constructors set is empty. */
+function readLater<T>(
+  name: "attrs" | "children" | "from",
+  read: (stanza: UnreadStanza, tag: string) => T,
+): void {
+  Object.defineProperty(UnreadStanza.prototype, name, {
+    get(this: UnreadStanza): T {
+      const value = read(this, this.tag);
+      Object.defineProperty(this, name, { value, writable: true, enumerable: true });
+      return value;
+    },
+    set: () => undefined,
+  });
+}
+
+readLater("attrs", (_, tag) => {
+  const { attrs } = parseElement(`${tag}/>`);
+  return { xmlns: NS_CLIENT, ...attrs };
 });
+readLater("children", (stanza) => {
+  const { children } = parseElement(`<x xmlns="${NS_CLIENT}">${stanza.inner}</x>`);
+  for (const child of children) if (typeof child === "object") child.parent = stanza;
+  return children;
+});
+readLater("from", (_, tag) => addressIn(tag, "from"));
+
+function kindOf(text: string): StanzaKind {
+  if (text.startsWith("<message")) return "message";
+  if (text.startsWith("<presence")) return "presence";
+  if (text.startsWith("<iq")) return "iq";
+  throw new Error("text that is no stanza");
+}
+
+function addressIn(tag: string, name: "from" | "to"): Jid | undefined {
+  const text = attributeOf(tag, name);
+  return text === undefined ? undefined : Jid.parse(text);
+}
 
 /** A copy with one attribute set. Written as one literal, V8 sets it by its slowest way where attributes differ. */
-function changed(attrs: Readonly<Attrs>, name: "from" | "to" | "id", value: string): Attrs {
+function changed(attrs: Readonly<Attrs>, name: ViewedName, value: string): Attrs {
   const copy = { ...attrs };
   copy[name] = value;
   return copy;

@@ -3,37 +3,32 @@ export interface Flushable {
 }
 
 /**
- * What is written within one turn of the event loop goes out together at its end: first the acknowledgements are made up,
- * so that they travel with the messages.
+ * What is written by one callback goes out together when it has returned, with the acknowledgements that are due: they travel with
+ * messages, or at the end of the turn of the event loop without any.
  */
 export class Turn {
   #acks: Flushable[] = [];
   #wires: Flushable[] = [];
-  #scheduled = false;
+  #ends = false;
 
   ack(one: Flushable): void {
+    if (this.#acks.length === 0) setImmediate(this.#end);
     this.#acks.push(one);
-    this.#schedule();
   }
 
   wire(one: Flushable): void {
+    if (this.#wires.length === 0 && !this.#ends) queueMicrotask(this.#end);
     this.#wires.push(one);
-    this.#schedule();
-  }
-
-  #schedule(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(this.#end);
   }
 
   readonly #end = (): void => {
+    this.#ends = true;
     const acks = this.#acks;
     this.#acks = [];
     for (const ack of acks) ack.flush();
     const wires = this.#wires;
     this.#wires = [];
-    this.#scheduled = false;
+    this.#ends = false;
     for (const wire of wires) wire.flush();
   };
 }
