@@ -28,6 +28,7 @@ export async function measure(
 async function measureTraffic(peer: Peer, options: Options, profileFolder: string): Promise<TrafficFigures> {
   const server = await peer.start(accounts(options.clients), {
     archive: options.archive,
+    spread: options.spread,
     collect: false,
     ...(options.profile ? { profileFolder } : {}),
   });
@@ -46,7 +47,11 @@ async function measureTraffic(peer: Peer, options: Options, profileFolder: strin
 
 async function measureIdle(peer: Peer, options: Options): Promise<IdleFigures> {
   const users = accounts(WARM_SESSIONS + options.idle);
-  const server = await peer.start(users, { archive: options.archive, collect: peer.node });
+  const server = await peer.start(users, {
+    archive: options.archive,
+    spread: options.spread,
+    collect: peer.node,
+  });
   try {
     return await load(peer, server, ["--idle", String(options.idle), ...(peer.node ? ["--collects"] : [])]);
   } finally {

@@ -14,6 +14,7 @@ export const HELP = `npm run bench -- [options]
   --rounds N        all servers in turn, N times; of each the median round is shown (1)
   --idle N          idle sessions whose memory is measured (2000)
   --archive         servers that can keep an archive of all messages, on SQLite, do
+  --spread          a server may use all cores, beside the load generator; else it has one, and a cluster's nodes share it
   --profile         Node servers leave a CPU profile of the message run
   --out FOLDER      where the JSON goes (bench/results)
 `;
@@ -34,6 +35,7 @@ export interface Options {
   idle: number;
   archive: boolean;
   acks: boolean;
+  spread: boolean;
   profile: boolean;
   out: string | undefined;
   help: boolean;
@@ -56,6 +58,7 @@ export function parseOptions(argv: string[]): Options {
       idle: { type: "string", default: "2000" },
       archive: { type: "boolean", default: false },
       acks: { type: "boolean", default: false },
+      spread: { type: "boolean", default: false },
       profile: { type: "boolean", default: false },
       out: { type: "string" },
       help: { type: "boolean", default: false },

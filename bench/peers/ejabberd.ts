@@ -59,6 +59,7 @@ async function start(folder: string, users: readonly User[], options: StartOptio
     command: ["erl", ...erlangArguments(folder, accounts, options)],
     cwd: folder,
     env: { EJABBERD_CONFIG_PATH: config, EJABBERD_LOG_PATH: join(folder, "ejabberd.log"), HOME: folder },
+    spread: options.spread,
   });
   await server.said(READY);
   await server.portOpen(port);

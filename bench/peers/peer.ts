@@ -22,6 +22,8 @@ export interface Running {
 export interface StartOptions {
   /** Keep an archive of all messages (XEP-0313), on SQLite. */
   archive: boolean;
+  /** It may use all cores, not only one. */
+  spread: boolean;
   /** Node servers: where to leave a CPU profile on exit. */
   profileFolder?: string;
   /** Node servers: collect garbage on SIGUSR2. */

@@ -43,7 +43,8 @@ async function start(folder: string, users: readonly User[], options: StartOptio
   const config = join(folder, "prosody.cfg.lua");
   await writeAccounts(join(folder, "data"), users);
   await writeFile(config, settings(folder, port, options));
-  const server = new ServerProcess({ command: ["prosody", "-F", "--config", config], cwd: folder });
+  const command = ["prosody", "-F", "--config", config];
+  const server = new ServerProcess({ command, cwd: folder, spread: options.spread });
   await server.portOpen(port);
   const archive = join(folder, "archive.sqlite");
   return { port, archive, pids: () => [server.pid], stop: () => server.stop() };

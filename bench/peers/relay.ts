@@ -22,6 +22,7 @@ export function relayPeer(name: string, ...flags: string[]): Peer {
 async function start(flags: readonly string[], options: StartOptions): Promise<Running> {
   const server = new ServerProcess({
     command: [process.execPath, ...nodeArguments(options), join(built, "relay.js"), ...flags],
+    spread: options.spread,
   });
   const port = await server.portSaid(/listening on 127\.0\.0\.1:(\d+)/);
   return { port, pids: () => [server.pid], stop: () => server.stop() };

@@ -18,9 +18,11 @@ export interface Launch {
   command: readonly string[];
   cwd?: string;
   env?: Record<string, string>;
+  /** It may use all cores, not only the first. */
+  spread: boolean;
 }
 
-/** A server process, pinned to a core of its own; the end of what it says is kept for error messages. */
+/** A server process, pinned to the first core unless it is spread; the end of what it says is kept for error messages. */
 export class ServerProcess {
   readonly pid: number;
   readonly #child: ChildProcess;
@@ -28,7 +30,7 @@ export class ServerProcess {
   #said = "";
 
   constructor(launch: Launch) {
-    const [command, ...args] = pinned(SERVER_CORE, launch.command);
+    const [command, ...args] = launch.spread ? launch.command : pinned(SERVER_CORE, launch.command);
     this.#child = spawn(command, args, {
       cwd: launch.cwd,
       env: { ...process.env, ...launch.env },

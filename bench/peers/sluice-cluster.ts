@@ -78,6 +78,7 @@ async function start(
     const server = new ServerProcess({
       command: [process.execPath, ...nodeArguments(options), program, "start", "--config", config],
       cwd: folder,
+      spread: options.spread,
     });
     ports.push(await server.portSaid(/c2s listening on 127\.0\.0\.1:(\d+)/));
     servers.push(server);

@@ -39,6 +39,7 @@ async function start(
   const server = new ServerProcess({
     command: [process.execPath, ...nodeArguments(options), program, "start", "--config", config],
     cwd: folder,
+    spread: options.spread,
   });
   const port = await server.portSaid(/(?:c2s|http) listening on 127\.0\.0\.1:(\d+)/);
   return { port, archive: join(folder, "data"), pids: () => [server.pid], stop: () => server.stop() };

@@ -27,6 +27,9 @@ export const LINK_DEFAULTS: LinkOptions = {
   maxRetry: 2000,
 };
 
+/** ms that a receipt may wait for company: less than the store waits for it before it writes the message (MessageLogOptions.gather). */
+const LATE = 2;
+
 export interface LinkEvents {
   /** It does not work, or works again. */
   state(broken: boolean, why?: unknown): void;
@@ -66,6 +69,7 @@ export class Link {
   #failures = 0;
   #scheduled = false;
   #retry: NodeJS.Timeout | undefined;
+  #late: NodeJS.Timeout | undefined;
   #closed = false;
   #waiting: (() => void)[] = [];
   /** When something was last sent, ms since 1970. */
@@ -128,23 +132,27 @@ export class Link {
 
   /** @param size characters, roughly */
   put(item: Item, size = 100): void {
-    if (this.#takesMore()) this.#backlog.put(item, size);
+    if (!this.#takesMore()) return;
+    this.#backlog.put(item, size);
+    this.#schedule();
   }
 
-  /** What became of a stanza that the node has given to this one. */
+  /** What became of a stanza that the node has given to this one: it travels with what is said next, or a little later. */
   putReceipt(number: number, outcome: Outcome): void {
-    if (this.#takesMore()) this.#backlog.putReceipt(number, outcome);
+    if (!this.#takesMore()) return;
+    this.#backlog.putReceipt(number, outcome);
+    this.#late ??= setTimeout(() => {
+      this.#late = undefined;
+      this.#flush();
+    }, LATE);
   }
 
   #takesMore(): boolean {
     if (this.#closed) return false;
+    if (!this.#backlog.isOverfull) return true;
     // What was to be said before is of no use without what is said now: it begins anew.
-    if (this.#backlog.isOverfull) {
-      this.#beginAnew("full");
-      return false;
-    }
-    this.#schedule();
-    return true;
+    this.#beginAnew("full");
+    return false;
   }
 
   /** A stanza for one of the node's resources; `number` 0 = no receipt. */
@@ -179,6 +187,7 @@ export class Link {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#retry);
+    clearTimeout(this.#late);
     this.#pace.close();
     this.#backlog.clear();
     this.#sent = [];

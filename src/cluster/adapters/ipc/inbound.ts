@@ -4,6 +4,9 @@ import type { Job, Owner } from "./lanes.js";
 import type { Flushable, Turn } from "./turn.js";
 import type { Wire } from "./wire.js";
 
+/** Frames that are acknowledged at once: see `Turn`. */
+const MANY = 8;
+
 /** How far this node has come with what one other has sent; it outlives the connections. */
 export class Inbound implements Owner, Flushable {
   readonly tails = new Map<string, Job>();
@@ -12,6 +15,8 @@ export class Inbound implements Owner, Flushable {
   readonly #unfinished = new Set<number>();
   /** Received since the last acknowledgement: first, count, first, count … */
   #runs: number[] = [];
+  /** Frames that came since then. */
+  #count = 0;
   #dirty = false;
 
   /** @param route where acknowledgements go at present */
@@ -34,7 +39,10 @@ export class Inbound implements Owner, Flushable {
     }
     this.#have = n;
     this.#unfinished.add(n);
+    this.#count += 1;
     this.#touch();
+    // The other side waits with more when it has sent many.
+    if (this.#count === MANY) this.turn.ack(this);
     return true;
   }
 
@@ -43,7 +51,9 @@ export class Inbound implements Owner, Flushable {
   }
 
   flush(): void {
+    if (!this.#dirty) return;
     this.#dirty = false;
+    this.#count = 0;
     const runs = this.#runs;
     this.#runs = [];
     // Without a connection nobody is told: on the next all is sent again that is not known to be received.
@@ -61,6 +71,6 @@ export class Inbound implements Owner, Flushable {
   #touch(): void {
     if (this.#dirty) return;
     this.#dirty = true;
-    this.turn.ack(this);
+    this.turn.ackLater(this);
   }
 }

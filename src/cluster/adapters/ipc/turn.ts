@@ -1,13 +1,17 @@
+/** ms that an acknowledgement may wait for others. */
+const LATE = 2;
+
 export interface Flushable {
   flush(): void;
 }
 
 /**
  * What is written by one callback goes out together when it has returned, with the acknowledgements that are due: they travel with
- * messages, or at the end of the turn of the event loop without any.
+ * messages, or at the end of the turn of the event loop without any. Those that are not due are a little later.
  */
 export class Turn {
   #acks: Flushable[] = [];
+  #lateAcks: Flushable[] = [];
   #wires: Flushable[] = [];
   #ends = false;
 
@@ -16,10 +20,20 @@ export class Turn {
     this.#acks.push(one);
   }
 
+  ackLater(one: Flushable): void {
+    if (this.#lateAcks.length === 0) setTimeout(this.#late, LATE);
+    this.#lateAcks.push(one);
+  }
+
   wire(one: Flushable): void {
     if (this.#wires.length === 0 && !this.#ends) queueMicrotask(this.#end);
     this.#wires.push(one);
   }
+
+  readonly #late = (): void => {
+    this.#acks.push(...this.#lateAcks.splice(0));
+    this.#end();
+  };
 
   readonly #end = (): void => {
     this.#ends = true;
