@@ -71,8 +71,11 @@ export class Managed {
 
   send(stanza: Stanza, receipt: Receipt | undefined): void {
     const text = stanza.text(this.#outlet?.standalone);
-    this.unacked.push(stanza, receipt, text.length, this.#outlet !== undefined);
-    if (!this.#outlet) return;
+    if (!this.#outlet) {
+      this.unacked.push(stanza.ownCopy(), receipt, text.length, false);
+      return;
+    }
+    this.unacked.push(stanza, receipt, text.length);
     this.#outlet.write(text);
     if (!this.#asked) this.#ask();
   }
@@ -86,8 +89,13 @@ export class Managed {
     return true;
   }
 
-  /** The connection is lost; what is sent from now on waits. */
+  /** The connection is lost; what is sent from now on waits. That may take long: it holds on to nothing but itself. */
   detach(): void {
+    if (this.#outlet) this.unacked.keepOwn();
+    this.#letGo();
+  }
+
+  #letGo(): void {
     this.#outlet = undefined;
     this.#asked = false;
     this.#stopTimer();
@@ -105,7 +113,7 @@ export class Managed {
 
   /** The session is over. @returns what was not acknowledged, in order. */
   end(): Sent[] {
-    this.detach();
+    this.#letGo();
     const left = this.unacked.take();
     this.#tellRoom();
     return left;
