@@ -89,6 +89,17 @@ describe("the cluster adapter for processes of one machine", () => {
       }
     }
 
+    it("hear of what was received by one that is about to stop", async () => {
+      for (let round = 0; round < 10; round++) {
+        const heard: string[] = [];
+        const a = await start(`a${round}`);
+        const b = await start(`b${round}`, async ({ body }) => void heard.push(Buffer.from(body).toString()));
+        await a.send(`b${round}`, "", Buffer.from("before"));
+        const [, sent] = await Promise.allSettled([b.stop(), a.send(`b${round}`, "", Buffer.from("last"))]);
+        assert.deepEqual([sent.status, heard], ["fulfilled", ["before", "last"]]);
+      }
+    });
+
     it("gives the heir what a killed process had not received, and what was sent to it after", async () => {
       const heard: { key: string; text: string }[] = [];
       const keep = async ({ key, body }: ClusterMessage) => {

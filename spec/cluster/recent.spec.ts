@@ -2,6 +2,13 @@ import assert from "node:assert/strict";
 import { Recent } from "../../src/cluster/recent.js";
 
 describe("What came of late", () => {
+  it("counts once, however often it comes", () => {
+    const recent = new Recent(100);
+    recent.add(1);
+    for (let time = 0; time < 250; time++) recent.add(2);
+    assert.deepEqual([recent.has(1), recent.has(2), recent.has(3)], [true, true, false]);
+  });
+
   it("is remembered, the last of it at least, and no more than twice as many", () => {
     const recent = new Recent(100);
     for (let number = 1; number <= 1000; number++) {

@@ -86,6 +86,13 @@ describe("A stanza", () => {
     assert.equal(view.shares(stanza.withId("other")), false);
   });
 
+  it("made of text knows the prefixes that it declares itself", () => {
+    const text = '<message type="chat" xmlns:x="urn:example:x"><x:y/><body>a</body></message>';
+    const stanza = Stanza.ofText(text).withTo(NURSE);
+    assert.equal(stanza.getChild("y", "urn:example:x")?.name, "x:y");
+    assert.equal(stanza.getChildText("body", NS_CLIENT), "a");
+  });
+
   it("made of text may be for somebody else, and keeps what its values say", () => {
     const odd = ` to="nobody" type=" id='&<>\t\n"\r`;
     const element = xml("message", { id: odd, "xml:lang": "en", type: "", to: "juliet@capulet.example/a&b" });

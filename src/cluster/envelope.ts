@@ -1,6 +1,8 @@
 /** What nodes say to each other: batches of items, as JSON, behind which stanzas stand as they are. */
+import { isAscii } from "node:buffer";
 import type { Resource } from "../session/session.js";
 import { NO_FLAGS } from "../session/session.js";
+import { ownText } from "../xml/own-copy.js";
 import { Jid } from "../xmpp/jid.js";
 import { Stanza } from "../xmpp/stanza.js";
 
@@ -124,26 +126,43 @@ function bytesOf(text: string): Buffer {
 
 /** @throws Error for what no node of this version has written. */
 export function decode(bytes: Uint8Array): Batch {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
-  const end = text.indexOf("\n");
-  const read = parse(end < 0 ? text : text.slice(0, end));
-  if (!Array.isArray(read) || read[0] !== VERSION) {
-    throw new Error(`a message of another version: ${Array.isArray(read) ? read[0] : typeof read}`);
-  }
-  const [, n, first, others, figures] = read as [number, number, number | string, unknown, unknown];
-  if (!Number.isSafeInteger(n) || end < 0) throw new Error("not a batch");
-  const items = itemsOf(others, figures, text, end + 1);
-  if (typeof first === "string") return { n, items, poison: first };
-  return { n, items, ...(first === 1 && { first: true as const }) };
+  const batch = textOf(bytes);
+  const [version, n, first, others, figures] = parse(batch.head);
+  if (version !== VERSION)
+    throw new Error(`a message of another version: ${typeof version === "number" ? version : "?"}`);
+  if (!Number.isSafeInteger(n) || !Array.isArray(others) || !Array.isArray(figures))
+    throw new Error("not a batch");
+  const items = itemsOf(others, figures, batch);
+  if (typeof first === "string") return { n: n as number, items, poison: first };
+  return { n: n as number, items, ...(first === 1 && { first: true as const }) };
 }
 
-function itemsOf(others: unknown, figures: unknown, text: string, start: number): Item[] {
-  if (!Array.isArray(others) || !Array.isArray(figures)) throw new Error("not a batch");
+/** A batch that is read: its line, and what stands behind that. */
+interface BatchText {
+  head: string;
+  length: number;
+  /** The characters from one place to another, as a text of their own: a stanza may be kept for long, and is not to keep all the others. */
+  slice(start: number, end: number): string;
+}
+
+function textOf(bytes: Uint8Array): BatchText {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const line = buffer.indexOf("\n");
+  const head = buffer.toString("utf8", 0, line < 0 ? buffer.length : line);
+  const rest = buffer.subarray(line < 0 ? buffer.length : line + 1);
+  if (isAscii(rest)) {
+    return { head, length: rest.length, slice: (start, end) => rest.toString("latin1", start, end) };
+  }
+  const text = rest.toString();
+  return { head, length: text.length, slice: (start, end) => ownText(text.slice(start, end)) };
+}
+
+function itemsOf(others: readonly (Item | number)[], figures: readonly number[], batch: BatchText): Item[] {
   const items: Item[] = [];
-  let at = start;
+  let at = 0;
   let figure = 0;
   let id = 0;
-  for (const other of others as (Item | number)[]) {
+  for (const other of others) {
     if (typeof other !== "number") {
       items.push(other);
       continue;
@@ -151,27 +170,31 @@ function itemsOf(others: unknown, figures: unknown, text: string, start: number)
     const last = figure + FIGURES * other;
     if (last > figures.length) break;
     for (; figure < last; figure += FIGURES) {
-      const middle = at + figures[figure];
-      const length = figures[figure + 1];
-      const stanza = text.slice(at, middle);
-      at = middle + Math.abs(length);
-      const whom = text.slice(middle, at);
+      const length = figures[figure];
+      const whom = figures[figure + 1];
+      const both = batch.slice(at, at + length + Math.abs(whom));
+      at += length + Math.abs(whom);
       id += figures[figure + 4];
-      const targets = length < 0 ? (parse(whom) as Target[]) : whom;
-      items.push(["stanza", stanza, targets, figures[figure + 2], figures[figure + 3], id]);
+      const rest = both.slice(length);
+      const targets = whom < 0 ? (parse(rest) as Target[]) : rest;
+      items.push(["stanza", both.slice(0, length), targets, figures[figure + 2], figures[figure + 3], id]);
     }
   }
-  if (figure !== figures.length || at !== text.length) throw new Error("not the stanzas that it should have");
+  if (figure !== figures.length || at !== batch.length)
+    throw new Error("not the stanzas that it should have");
   return items;
 }
 
 /** @throws Error that does not quote the text, as JSON.parse does: it becomes the reason of a dead letter. */
-function parse(text: string): unknown {
+function parse(text: string): unknown[] {
+  let read: unknown;
   try {
-    return JSON.parse(text);
+    read = JSON.parse(text);
   } catch {
     throw new Error("a message that is not JSON");
   }
+  if (!Array.isArray(read)) throw new Error("a message that is no list");
+  return read;
 }
 
 /** Characters of an item on its way. */

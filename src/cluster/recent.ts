@@ -8,6 +8,7 @@ export class Recent {
   constructor(private readonly most: number) {}
 
   add(number: number): void {
+    if (this.#now.get(number) === true) return;
     if (this.#now.size >= this.most) {
       const oldest = this.#before;
       this.#before = this.#now;

@@ -71,11 +71,8 @@ export class Managed {
 
   send(stanza: Stanza, receipt: Receipt | undefined): void {
     const text = stanza.text(this.#outlet?.standalone);
-    if (!this.#outlet) {
-      this.unacked.push(stanza.ownCopy(), receipt, text.length, false);
-      return;
-    }
-    this.unacked.push(stanza, receipt, text.length);
+    this.unacked.push(stanza, receipt, text.length, this.#outlet !== undefined);
+    if (!this.#outlet) return;
     this.#outlet.write(text);
     if (!this.#asked) this.#ask();
   }
@@ -89,13 +86,8 @@ export class Managed {
     return true;
   }
 
-  /** The connection is lost; what is sent from now on waits. That may take long: it holds on to nothing but itself. */
+  /** The connection is lost; what is sent from now on waits. */
   detach(): void {
-    if (this.#outlet) this.unacked.keepOwn();
-    this.#letGo();
-  }
-
-  #letGo(): void {
     this.#outlet = undefined;
     this.#asked = false;
     this.#stopTimer();
@@ -113,7 +105,7 @@ export class Managed {
 
   /** The session is over. @returns what was not acknowledged, in order. */
   end(): Sent[] {
-    this.#letGo();
+    this.detach();
     const left = this.unacked.take();
     this.#tellRoom();
     return left;

@@ -60,11 +60,6 @@ export class Unacked {
     return true;
   }
 
-  /** From now on none of them holds on to the chunk of input that it was read from. */
-  keepOwn(): void {
-    for (const sent of this.#queue) sent.stanza = sent.stanza.ownCopy();
-  }
-
   /** To be sent again, in order. */
   all(): readonly Sent[] {
     return this.#queue;

@@ -202,7 +202,7 @@ export class Stanza extends Element {
   text(standalone = false): string {
     const { inner } = this;
     let { tag } = this;
-    if (standalone) {
+    if (standalone && attributeOf(tag, "xmlns") === undefined) {
       tag = `<${this.name}${XMLNS}${tag.slice(this.name.length + 1)}`;
     }
     return inner === "" ? `${tag}/>` : `${tag}>${inner}</${this.name}>`;
@@ -222,9 +222,9 @@ export class Stanza extends Element {
     return this.#inner;
   }
 
-  /** Whether the other one is a view of the same: all but the addresses is shared. */
+  /** Whether the other one is the same but for whom it is for. */
   shares(other: Stanza): boolean {
-    if (this.#inner === undefined || this.#inner !== other.#inner || this.name !== other.name) return false;
+    if (this.name !== other.name || this.inner !== other.inner) return false;
     for (const name in this.attrs) {
       if (name !== "to" && this.attrs[name] !== other.attrs[name]) return false;
     }
@@ -296,7 +296,8 @@ readLater("attrs", (_, tag) => {
   return { xmlns: NS_CLIENT, ...attrs };
 });
 readLater("children", (stanza) => {
-  const { children } = parseElement(`<x xmlns="${NS_CLIENT}">${stanza.inner}</x>`);
+  // With its tag, which may declare their prefixes.
+  const { children } = parseElement(stanza.toString());
   for (const child of children) if (typeof child === "object") child.parent = stanza;
   return children;
 });

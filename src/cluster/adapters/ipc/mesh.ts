@@ -121,6 +121,8 @@ export class Mesh implements PeerHost {
    */
   async close(error: Error): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
+    // Those who have sent something are to know that it was received.
+    this.turn.finish();
     for (const wire of this.#knocks) wire.destroy();
     const closed = this.#entrance.close();
     try {

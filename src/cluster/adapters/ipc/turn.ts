@@ -13,7 +13,6 @@ export class Turn {
   #acks: Flushable[] = [];
   #lateAcks: Flushable[] = [];
   #wires: Flushable[] = [];
-  #ends = false;
 
   ack(one: Flushable): void {
     if (this.#acks.length === 0) setImmediate(this.#end);
@@ -26,23 +25,24 @@ export class Turn {
   }
 
   wire(one: Flushable): void {
-    if (this.#wires.length === 0 && !this.#ends) queueMicrotask(this.#end);
+    if (this.#wires.length === 0) queueMicrotask(this.#end);
     this.#wires.push(one);
   }
 
-  readonly #late = (): void => {
+  /** All that there is to write, now. */
+  finish(): void {
     this.#acks.push(...this.#lateAcks.splice(0));
     this.#end();
-  };
+  }
+
+  readonly #late = (): void => this.finish();
 
   readonly #end = (): void => {
-    this.#ends = true;
     const acks = this.#acks;
     this.#acks = [];
     for (const ack of acks) ack.flush();
     const wires = this.#wires;
     this.#wires = [];
-    this.#ends = false;
     for (const wire of wires) wire.flush();
   };
 }
