@@ -17,8 +17,11 @@ const SEED = Number(process.env.FAULT_SEED ?? Date.now() % 1_000_000);
 const KILLS = GONE < 10_000 ? 3 : 20;
 /** ms before and after, in which messages flow. */
 const FLOW = 700;
-/** ms after which nothing that was under way can be acknowledged any more. */
-const STILL = 700;
+/**
+ * ms after which nothing that was under way can be acknowledged any more: of what was sent together, a part may have been stored before the
+ * rest could not be, and that is told 2 s later at the latest (ANSWER_AT_LATEST in stream/stream-management.ts).
+ */
+const STILL = 2200;
 /** ms until all is as before, at most: what waits for a database may ask it again only after a while. */
 const BACK = 15_000;
 
