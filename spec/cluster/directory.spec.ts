@@ -71,6 +71,32 @@ describe("the directory of a node that hears of a session from two others", () =
     assert.deepEqual(known(), [["b", 2]]);
   });
 
+  it("does not have it any more when it came from a node that died before the other one had it", () => {
+    directory.put(row(1), "a");
+    directory.moved(JULIET.text, "a", "b", 2);
+    assert.deepEqual(
+      directory.drop("a").map(({ jid, node }) => [jid.text, node]),
+      [[JULIET.text, "b"]],
+    );
+    assert.deepEqual(known(), []);
+    // It had arrived after all.
+    directory.put(row(2), "b");
+    assert.deepEqual(known(), [["b", 2]]);
+  });
+
+  it("has it where its node has said so itself, whatever becomes of the one that it came from", () => {
+    directory.put(row(1), "a");
+    directory.moved(JULIET.text, "a", "b", 2);
+    directory.put(row(2), "b");
+    assert.deepEqual(directory.drop("a"), []);
+    assert.deepEqual(known(), [["b", 2]]);
+    directory.end(JULIET.text, "b", 2);
+    directory.put(row(3), "a");
+    directory.moved(JULIET.text, "a", "b", 4);
+    directory.end(JULIET.text, "b", 4);
+    assert.deepEqual([directory.drop("a"), known()], [[], []]);
+  });
+
   it("has it lost where it moved to a node that is gone", () => {
     directory.put(row(1), "a");
     alive = ["here", "a"];

@@ -537,8 +537,13 @@ export class Cluster implements Nodes {
 
   /** Not all at once: each asks the database for a roster, and is told to many. */
   async #tellLeft(rows: readonly Resource[]): Promise<void> {
-    for (let start = 0; start < rows.length; start += LEFT_AT_ONCE)
-      await Promise.all(rows.slice(start, start + LEFT_AT_ONCE).map((row) => this.#events.left(row)));
+    const { registry } = this.#events;
+    // The dead node had given it away. If it has arrived, its new node's word of it is here by now.
+    const isGivenAway = ({ node }: Resource) => this.alive.includes(node);
+    if (rows.some(isGivenAway)) await this.#lanes.run();
+    const left = rows.filter((row) => !isGivenAway(row) || registry.named(row.jid.text)?.node !== row.node);
+    for (let start = 0; start < left.length; start += LEFT_AT_ONCE)
+      await Promise.all(left.slice(start, start + LEFT_AT_ONCE).map((row) => this.#events.left(row)));
   }
 
   #moved(from: NodeId, full: string, to: NodeId, boundAt: number): void {

@@ -16,6 +16,8 @@ const PORTION = 100;
 export class Directory {
   /** Sessions of nodes that are telling of all, and have not told of these. */
   readonly #untold = new Map<NodeId, Set<string>>();
+  /** Full JIDs of which only the node that a session came from has told where it went, and that node. */
+  readonly #hearsay = new Map<string, NodeId>();
 
   constructor(
     private readonly self: NodeId,
@@ -70,6 +72,7 @@ export class Directory {
   put(row: Row, node: NodeId): void {
     const resource = resourceOf(row, node);
     this.#untold.get(node)?.delete(resource.jid.text);
+    this.#hearsay.delete(resource.jid.text);
     const rivals = this.#rivals(resource.jid, node);
     // It has moved on, and that was heard of first.
     if (rivals.some((one) => isLater(one, resource))) return;
@@ -80,6 +83,7 @@ export class Directory {
 
   end(full: string, node: NodeId, boundAt: number): void {
     const jid = Jid.parse(full);
+    this.#hearsay.delete(jid.text);
     this.registry.withdrawn(jid, node);
     this.#forget(this.#rivals(jid, node).filter((one) => one.boundAt < boundAt));
   }
@@ -98,7 +102,10 @@ export class Directory {
     if (to === this.self) return undefined;
     const after = { ...row, node: to, boundAt };
     if (!this.registry.nodes.alive.includes(to)) return after;
-    if (!this.#rivals(jid, to).some((one) => isLater(one, after))) this.registry.announced(after);
+    if (!this.#rivals(jid, to).some((one) => isLater(one, after))) {
+      this.registry.announced(after);
+      this.#hearsay.set(jid.text, from);
+    }
     return undefined;
   }
 
@@ -112,11 +119,29 @@ export class Directory {
     for (const { jid, node, session } of rows) if (!session) this.registry.withdrawn(jid, node);
   }
 
-  /** A node is gone. @returns what it had. */
+  /**
+   * A node is gone. It may have died before a session that it gave away arrived: of those nobody knows until the other node has
+   * announced them.
+   * @returns what it had, and what it had given away without anybody else's having said so yet.
+   */
   drop(node: NodeId): Resource[] {
     this.#untold.delete(node);
-    const rows = [...this.registry.ofNode(node)];
-    for (const { jid } of rows) this.registry.withdrawn(jid, node);
+    const rows = [...this.registry.ofNode(node), ...this.#saidBy(node)];
+    for (const row of rows) {
+      this.#hearsay.delete(row.jid.text);
+      this.registry.withdrawn(row.jid, row.node);
+    }
+    return rows;
+  }
+
+  #saidBy(node: NodeId): Resource[] {
+    const rows: Resource[] = [];
+    for (const [full, from] of this.#hearsay) {
+      if (from !== node) continue;
+      this.#hearsay.delete(full);
+      const row = this.registry.named(full);
+      if (row && row.node !== this.self && row.node !== node) rows.push(row);
+    }
     return rows;
   }
 
