@@ -102,16 +102,11 @@ export function encode({ n, first, items, poison }: Batch): Buffer {
       continue;
     }
     const [, text, targets, number, account, id] = item;
+    const whom = typeof targets === "string" ? targets : JSON.stringify(targets);
     stanzas += 1;
     texts += text;
-    if (typeof targets === "string") {
-      texts += targets;
-      figures.push(text.length, targets.length, number, account, id - before);
-    } else {
-      const list = JSON.stringify(targets);
-      texts += list;
-      figures.push(text.length, -list.length, number, account, id - before);
-    }
+    texts += whom;
+    figures.push(text.length, whom === targets ? whom.length : -whom.length, number, account, id - before);
     before = id;
   }
   if (stanzas > 0) others.push(stanzas);

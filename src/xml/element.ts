@@ -75,6 +75,15 @@ const ESCAPES: Record<string, string> = {
   "\r": "&#xD;",
 };
 
+/** XML 1.0 §4.6. Not the tokenizer's own table, which also has what every object has: `&constructor;`. */
+export const ENTITIES: Record<string, string> = Object.assign(Object.create(null), {
+  amp: "&",
+  lt: "<",
+  gt: ">",
+  quot: '"',
+  apos: "'",
+});
+
 export function escapeText(text: string): string {
   return UNSAFE_TEXT.test(text) ? text.replace(/[&<>\r]/g, (c) => ESCAPES[c]) : text;
 }

@@ -1,7 +1,7 @@
 import { isAscii, isUtf8 } from "node:buffer";
 
 import { StreamError } from "../xmpp/errors.js";
-import { type Attrs, Element, openingTag } from "./element.js";
+import { type Attrs, Element, ENTITIES, openingTag } from "./element.js";
 import { ownText } from "./own-copy.js";
 import { type SaxesAttributeNS, type SaxesTagNS, Tokenizer } from "./tokenizer.js";
 
@@ -38,14 +38,6 @@ const REFERENCE_START = /^(#(x[\da-f]*|\d*)|[\w.:\-\u0080-\uffff]*)$/i;
 /** Characters of a name that may not be its first: XML 1.0 §2.3. */
 const NO_START = /^([-.\d\u00b7]|[\u0300-\u036f]|[\u203f\u2040])/;
 const BYTE_ORDER_MARK = 0xfeff;
-/** XML 1.0 §4.6. Not the tokenizer's own table, which also has what every object has: `&constructor;`. */
-const ENTITIES: Record<string, string> = Object.assign(Object.create(null), {
-  amp: "&",
-  lt: "<",
-  gt: ">",
-  quot: '"',
-  apos: "'",
-});
 
 /**
  * Strict streaming reader of one XML stream: XML 1.0 with namespaces, less what RFC 6120 §11.1 forbids.

@@ -1,5 +1,5 @@
 /** Attributes in an opening tag as `openingTag` writes it, with one space before each and `"` around values that have none. */
-import { escapeAttribute } from "./element.js";
+import { ENTITIES, escapeAttribute } from "./element.js";
 
 /** From the space before its name to behind its closing quote. */
 interface Place {
@@ -9,7 +9,6 @@ interface Place {
 }
 
 const REFERENCE = /&(?:#x([\dA-F]+)|(\w+));/g;
-const NAMED: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
 
 /** Looks at attribute by attribute: what looks like one may stand in the value of another. */
 function find(tag: string, name: string): Place | undefined {
@@ -32,7 +31,7 @@ export function attributeOf(tag: string, name: string): string | undefined {
   const value = tag.slice(place.valueStart, place.end - 1);
   if (!value.includes("&")) return value;
   return value.replace(REFERENCE, (_, code: string | undefined, entity: string) =>
-    code === undefined ? NAMED[entity] : String.fromCodePoint(Number.parseInt(code, 16)),
+    code === undefined ? ENTITIES[entity] : String.fromCodePoint(Number.parseInt(code, 16)),
   );
 }
 
